@@ -1,0 +1,43 @@
+# Two commands matter: "make demo" and "make test". Both install what they need into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint format screenshots requirements clean
+
+# The virtual environment first, so that generated projects find its uv.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+ARGS ?=
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.ready ## generate a project, run it, break it, show both errors; ARGS=--once ends after that
+	@python -m harness.demo $(ARGS)
+
+test: .venv/.ready ## run the whole test suite; ARGS="tests/test_update.py -k name" narrows it
+	python -m pytest $(ARGS)
+
+bench: .venv/.ready ## measure and print one table
+	@python -m benchmarks $(ARGS)
+
+lint: .venv/.ready ## check the code of this repository (not of the template)
+	ruff check .
+	ruff format --check .
+	mypy
+
+format: .venv/.ready ## rewrite the code of this repository in the common style
+	ruff check --fix .
+	ruff format .
+
+screenshots: .venv/.ready ## take the pictures of README.md anew
+	python -m harness.screenshots
+
+requirements: .venv/.ready ## write requirements.txt anew from pyproject.toml, with hashes
+	uv pip compile pyproject.toml --universal --generate-hashes --no-header --upgrade --output-file requirements.txt
+
+clean: ## delete what was installed or generated
+	rm -rf .venv .cache demo .mypy_cache .pytest_cache .ruff_cache
+
+.venv/.ready: requirements.txt
+	@python3 harness/preflight.py
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@

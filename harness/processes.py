@@ -1,0 +1,125 @@
+"""Start real servers on free ports, wait until they answer, stop them with all their children."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+HOST = "127.0.0.1"
+T = TypeVar("T")
+
+
+class DeadlineError(Exception):
+    """Something did not happen in time; the message says what was awaited."""
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_taken(port: int) -> bool:
+    """Say whether a program listens on the port of the loopback interface."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def poll(check: Callable[[], T | None], *, awaiting: str, seconds: float = 30) -> T:
+    """Call ``check`` until it returns something true, and return that.
+
+    Args:
+        check: called about ten times a second.
+        awaiting: what the error names.
+        seconds: the deadline.
+
+    Raises:
+        DeadlineError: nothing true came before the deadline.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := check():
+            return result
+        time.sleep(0.1)
+    raise DeadlineError(f"Waited {seconds:g} s in vain for {awaiting}.")
+
+
+def answers(url: str) -> bool:
+    """Say whether an HTTP server answers at the address, with whatever status."""
+    try:
+        httpx.get(url, timeout=2)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def start(
+    command: Sequence[str], *, cwd: Path, log: Path, environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start a program in a session of its own, its output going to the file ``log``."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def stop(process: "subprocess.Popen[bytes]", *, seconds: float = 10) -> None:
+    """End a program made by :func:`start` and every child in its session."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()
+
+
+@contextmanager
+def serving(
+    command: Sequence[str],
+    url: str,
+    *,
+    cwd: Path,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = 60,
+) -> Iterator[None]:
+    """Run a server for the length of a ``with`` block, entered once ``url`` answers.
+
+    Raises:
+        DeadlineError: the server ended or did not answer in time; the message ends with its output.
+    """
+    process = start(command, cwd=cwd, log=log, environment=environment)
+
+    def ready_or_ended() -> bool:
+        return process.poll() is not None or answers(url)
+
+    try:
+        try:
+            poll(ready_or_ended, awaiting=url, seconds=seconds)
+        except DeadlineError as error:
+            raise DeadlineError(f"{error}\n{log.read_text(errors='replace')[-4000:]}") from None
+        if process.poll() is not None:
+            output = log.read_text(errors="replace")[-4000:]
+            raise DeadlineError(f"{command[0]} ended with code {process.returncode} before {url} answered:\n{output}")
+        yield
+    finally:
+        stop(process)

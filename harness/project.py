@@ -1,0 +1,80 @@
+"""Render projects from the template and run their commands."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from copier import run_copy
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A generated project on disk."""
+
+    path: Path
+
+    def run(
+        self, *command: str, environment: Mapping[str, str] | None = None, check: bool = True
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command in the project's root and return it with its output.
+
+        Raises:
+            AssertionError: ``check`` is set and the command failed; the message is its output.
+        """
+        result = subprocess.run(
+            command,
+            cwd=self.path,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and result.returncode != 0:
+            output = (result.stdout + result.stderr)[-8000:]
+            raise AssertionError(f"{' '.join(command)} ended with code {result.returncode} in {self.path}:\n{output}")
+        return result
+
+    def make(
+        self, *targets: str, environment: Mapping[str, str] | None = None, check: bool = True
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run ``make`` with targets of the project's Makefile."""
+        return self.run("make", *targets, environment=environment, check=check)
+
+    def has_changes(self) -> bool:
+        """Say whether something is not yet recorded in the project's git repository."""
+        return not (self.path / ".git").exists() or bool(self.run("git", "status", "--porcelain").stdout)
+
+    def commit(self, message: str) -> None:
+        """Record everything in the project's git repository, made on first use."""
+        if not (self.path / ".git").exists():
+            self.run("git", "init", "--quiet", "--initial-branch", "main")
+        self.run("git", "add", "--all")
+        identity = ("-c", "user.name=Owner", "-c", "user.email=owner@example.com")
+        self.run("git", *identity, "commit", "--quiet", "--no-verify", "--message", message)
+
+
+def example(name: str) -> dict[str, object]:
+    """Return the answers of ``examples/<name>.yml``."""
+    answers: dict[str, object] = yaml.safe_load((EXAMPLES / f"{name}.yml").read_text("utf-8"))
+    return answers
+
+
+def render(template: Path, destination: Path, answers: Mapping[str, object], *, overwrite: bool = False) -> Project:
+    """Generate a project without trust, every question not in ``answers`` taking its default."""
+    run_copy(
+        str(template),
+        destination,
+        data=dict(answers),
+        defaults=True,
+        overwrite=overwrite,
+        quiet=True,
+        vcs_ref="HEAD",
+    )
+    return Project(destination)
