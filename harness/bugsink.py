@@ -36,19 +36,19 @@ SECRET_KEY = "new at each start and heard on the loopback interface only"
 SNAPPEA = {"TASK_ALWAYS_EAGER": True}  # an event is stored before its sender has the answer
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 BUGSINK = {
-    "BASE_URL": os.environ.get("BUGSINK_URL", ""),
+    "BASE_URL": os.environ.get("BUGSINK_URL", "http://localhost"),
     "INGEST_STORE_BASE_DIR": "ingestion",
     "PHONEHOME": False,  # by default it tells its makers about the installation
     "ALERTS_WEBHOOK_OUTBOUND_MODE": "allowlist_only",  # and no webhook is on the list
 }
 """
+DJANGO = {"DJANGO_SETTINGS_MODULE": "bugsink_conf"}
 GRANT = f"from bsmain.models import AuthToken; AuthToken.create_full_access(token={TOKEN!r})"
-SETTINGS_MODULE = {"DJANGO_SETTINGS_MODULE": "bugsink_conf"}
 
 
 @dataclass(frozen=True)
 class BugsinkProject:
-    """A project of the server: where events are sent to."""
+    """Where the events of one side of an application are sent to."""
 
     id: int
     slug: str
@@ -57,24 +57,20 @@ class BugsinkProject:
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event as the server keeps it."""
+    """An event: the id its sender gave it, its whole JSON, and its stack as Markdown with source maps applied."""
 
     id: str
-    """The id its sender gave it: 32 hexadecimal digits."""
     data: dict[str, Any]
-    """The whole event in Sentry's JSON, as it came in."""
-    stacktrace: str
-    """Markdown, source maps applied: a heading ``### <file>:<line> in `<function>` [in-app]`` for each frame."""
+    stacktrace: str  # above each frame stands "### <file>:<line> in `<function>` [in-app]"
 
 
 @dataclass(frozen=True)
 class Bugsink:
-    """A running server."""
+    """A running server; ``folder`` holds everything it stores, ``token`` allows everything."""
 
     url: str
     token: str
     folder: Path
-    """Holds everything the server stores."""
     backend: BugsinkProject
     frontend: BugsinkProject
 
@@ -84,37 +80,25 @@ class Bugsink:
             issues = _listed(api, "issues/", project=project.id)
             rows = [row for issue in issues for row in _listed(api, "events/", issue=issue["id"])]
             details = [api.get(f"events/{row['id']}/").raise_for_status().json() for row in rows]
-        return [
-            StoredEvent(detail["data"]["event_id"].replace("-", ""), detail["data"], detail["stacktrace_md"])
-            for detail in details
-        ]
+        return [StoredEvent(row["event_id"].replace("-", ""), row["data"], row["stacktrace_md"]) for row in details]
 
 
 @contextmanager
 def bugsink(folder: Path, *, backend: str = "backend", frontend: str = "frontend") -> Iterator[Bugsink]:
-    """Run a server for the length of a ``with`` block.
-
-    Args:
-        folder: a new folder for everything the server stores.
-        backend: the slug of one project.
-        frontend: the slug of the other.
+    """Run a server with two projects of these slugs, all it stores in the new ``folder``, for a ``with`` block.
 
     Raises:
         DeadlineError: the server did not start; the message ends with its output.
     """
     installed = _installed()
     shutil.copytree(installed / "empty", folder)
-    port = free_port()
-    url = f"http://{HOST}:{port}"
-    gunicorn = [str(installed / "venv/bin/gunicorn"), "bugsink.wsgi", f"--bind={HOST}:{port}", "--threads=4"]
-    environment = {**SETTINGS_MODULE, "BUGSINK_URL": url}
-    with serving(
-        [*gunicorn, "--no-control-socket"],
-        f"{url}/health/ready",
-        cwd=folder,
-        log=folder / "server.log",
-        environment=environment,
-    ):
+    address = f"{HOST}:{free_port()}"
+    url = f"http://{address}"
+    command = [str(installed / "venv/bin/gunicorn"), "bugsink.wsgi"]
+    options = f"--bind={address} --threads=4 --no-control-socket"
+    environment = {**DJANGO, "BUGSINK_URL": url, "GUNICORN_CMD_ARGS": options}
+    log = folder / "server.log"
+    with serving(command, f"{url}/health/ready", cwd=folder, log=log, environment=environment):
         yield Bugsink(url, TOKEN, folder, *_new_projects(url, backend, frontend))
 
 
@@ -122,8 +106,7 @@ def _new_projects(url: str, *slugs: str) -> tuple[BugsinkProject, ...]:
     with _api(url) as api:
         team = api.post("teams/", json={"name": "Team"}).raise_for_status().json()["id"]
         for slug in slugs:
-            # The server makes the slug from the name, and a slug is its own.
-            api.post("projects/", json={"team": team, "name": slug}).raise_for_status()
+            api.post("projects/", json={"team": team, "name": slug}).raise_for_status()  # a slug as name stays as it is
         rows = {row["slug"]: row for row in _listed(api, "projects/")}
     return tuple(BugsinkProject(rows[slug]["id"], slug, rows[slug]["dsn"]) for slug in slugs)
 
@@ -143,31 +126,24 @@ def _installed() -> Path:
     place = CACHE / f"bugsink-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if not place.exists():
         CACHE.mkdir(exist_ok=True)
-        # A rename puts the finished folder in place, so an interrupted or a simultaneous start does no harm.
-        with tempfile.TemporaryDirectory(dir=CACHE, ignore_cleanup_errors=True) as unfinished:
-            _install(Path(unfinished) / "bugsink")
-            try:
-                (Path(unfinished) / "bugsink").rename(place)
-            except OSError:
-                if not place.exists():
-                    raise
+        with tempfile.TemporaryDirectory(dir=CACHE) as unfinished:
+            made = Path(unfinished) / "bugsink"
+            _install(made / "venv", made / "empty")
+            made.rename(place)  # only a finished one gets the name, so an interrupted start does no harm
     return place
 
 
-def _install(place: Path) -> None:
-    environment, empty = place / "venv", place / "empty"
-    uv = [sys.executable, "-m", "uv", "--quiet"]
-    _run(*uv, "venv", "--relocatable", "--python", sys.executable, str(environment))
-    # What the file lists is all there is: a new resolution would ask for the certifi the override leaves out.
-    exactly = ["--no-deps", "--require-hashes", "--requirements", str(REQUIREMENTS)]
-    _run(*uv, "pip", "install", "--python", str(environment), *exactly)
-    empty.mkdir()
+def _install(environment: Path, empty: Path) -> None:
+    empty.mkdir(parents=True)
     (empty / "bugsink_conf.py").write_text(SETTINGS, "utf-8")
-    manage = [str(environment / "bin/python"), "-m", "django"]
-    _run(*manage, "migrate", "--verbosity=0", cwd=empty)
-    _run(*manage, "migrate", "--verbosity=0", "--database=snappea", cwd=empty)
-    _run(*manage, "shell", "--verbosity=0", "--command", GRANT, cwd=empty)
-
-
-def _run(*command: str, cwd: Path = ROOT) -> None:
-    subprocess.run(command, cwd=cwd, env={**os.environ, **SETTINGS_MODULE}, stdin=subprocess.DEVNULL, check=True)
+    uv = [sys.executable, "-m", "uv", "--quiet"]
+    python = str(environment / "bin/python")
+    for command in (
+        [*uv, "venv", "--relocatable", "--python", sys.executable, str(environment)],
+        # Without --no-deps uv would ask for the certifi that the requirements override.
+        [*uv, "pip", "install", "--python", python, "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS)],
+        [python, "-m", "django", "migrate", "--verbosity=0"],
+        [python, "-m", "django", "migrate", "--verbosity=0", "--database=snappea"],
+        [python, "-m", "django", "shell", "--verbosity=0", "--command", GRANT],
+    ):
+        subprocess.run(command, cwd=empty, env={**os.environ, **DJANGO}, stdin=subprocess.DEVNULL, check=True)

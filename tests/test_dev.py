@@ -1,0 +1,158 @@
+"""`make dev`: one command starts everything, Ctrl-C leaves nothing behind, a taken port is named."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from harness.processes import HOST, free_port, is_taken, poll, start, stop
+from harness.project import Project
+from harness.viewer import error_events
+
+READY = "Stop with Ctrl-C"
+
+
+@pytest.fixture
+def ports() -> dict[str, str]:
+    """A free port for each server."""
+    return {name: str(free_port()) for name in ("API_PORT", "WEB_PORT", "VIEWER_PORT")}
+
+
+@contextmanager
+def developing(project: Project, log: Path, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `make dev` for the length of a ``with`` block, entered once everything answers."""
+    process = start(["make", "dev"], cwd=project.path, log=log, environment=environment)
+    try:
+        poll(lambda: READY in log.read_text("utf-8") or process.poll() is not None, awaiting="make dev", seconds=90)
+        assert READY in log.read_text("utf-8"), log.read_text("utf-8")
+        yield process
+    finally:
+        stop(process)
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the ids of all living processes that a process started, directly or not."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in listed.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found: set[int] = set()
+    waiting = [pid]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found.update(below)
+        waiting += below
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process still runs; one that only waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopping_leaves_no_process_and_no_port_behind(
+    number: signal.Signals, default_project: Project, tmp_path: Path, ports: dict[str, str]
+) -> None:
+    with developing(default_project, tmp_path / "log", ports) as process:
+        started = descendants(process.pid)
+        assert len(started) >= 4
+        os.killpg(process.pid, number)  # what a terminal does on Ctrl-C, or when it closes
+        process.wait(20)
+        poll(lambda: not any(map(alive, started)), awaiting="the end of every child", seconds=20)
+    assert not [name for name, port in ports.items() if is_taken(int(port))]
+
+
+def test_the_logs_are_merged_and_each_line_says_whose_it_is(
+    default_project: Project, tmp_path: Path, ports: dict[str, str]
+) -> None:
+    log = tmp_path / "log"
+    with developing(default_project, log, ports):
+        text = log.read_text("utf-8")
+    for name in ("api", "web", "viewer"):
+        assert re.search(rf"^\d\d:\d\d:\d\d {name} +\| ", text, re.MULTILINE), name
+    for port in ports.values():
+        assert f"http://{HOST}:{port}" in text
+
+
+def test_a_backend_error_reaches_the_viewer_through_an_ordinary_dsn(
+    default_project: Project, tmp_path: Path, ports: dict[str, str]
+) -> None:
+    with developing(default_project, tmp_path / "log", ports):
+        web = f"http://{HOST}:{ports['WEB_PORT']}"
+        answer = httpx.get(f"{web}/api/v1/sentry-test/error", timeout=10)
+        assert answer.status_code == 500
+        viewer = f"http://{HOST}:{ports['VIEWER_PORT']}"
+        found = poll(lambda: error_events(viewer), awaiting="the error in the viewer")
+        assert [event["event_id"] for event in found] == [answer.json()["event_id"]]
+        assert httpx.get(f"{viewer}/", timeout=10).status_code == 200
+
+
+def test_the_servers_listen_on_the_loopback_interface_only(
+    default_project: Project, tmp_path: Path, ports: dict[str, str]
+) -> None:
+    own_address = next(
+        (info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET) if info[4][0] != HOST),
+        "127.0.0.2",  # a machine without another address still tells "every address" from "loopback alone"
+    )
+    with developing(default_project, tmp_path / "log", ports):
+        for port in ports.values():
+            with socket.socket() as probe:
+                assert probe.connect_ex((str(own_address), int(port))) != 0, port
+
+
+def test_an_empty_dsn_switches_sentry_off_and_everything_works(
+    default_project: Project, tmp_path: Path, ports: dict[str, str]
+) -> None:
+    log = tmp_path / "log"
+    environment = {**ports, "SENTRY_DSN": "", "VITE_SENTRY_DSN": ""}
+    with developing(default_project, log, environment):
+        web = f"http://{HOST}:{ports['WEB_PORT']}"
+        state = httpx.get(f"{web}/api/v1/sentry-debug", timeout=10).json()
+        assert (state["sentry_configured"], state["dsn_set"]) == (False, False)
+        assert httpx.get(f"{web}/api/v1/sentry-test/error", timeout=10).json()["event_id"] is None
+        assert "Sentry is off" in log.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["API_PORT", "WEB_PORT", "VIEWER_PORT"])
+def test_a_taken_port_is_named_in_the_error(name: str, default_project: Project, ports: dict[str, str]) -> None:
+    with socket.socket() as other:
+        other.bind((HOST, int(ports[name])))
+        other.listen()
+        result = default_project.make("dev", environment=ports, check=False)
+    assert result.returncode != 0
+    assert f"{name}: port {ports[name]} is taken" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("value", ["http", "0", "65536", "-1", "8000.5"])
+def test_a_bad_port_is_refused_with_one_line(value: str, default_project: Project, ports: dict[str, str]) -> None:
+    result = default_project.make("dev", environment={**ports, "WEB_PORT": value}, check=False)
+    assert result.returncode != 0
+    assert f"WEB_PORT: '{value}' is not a port number" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_bad_setting_stops_the_start_with_a_line_that_names_it(
+    default_project: Project, tmp_path: Path, ports: dict[str, str]
+) -> None:
+    log = tmp_path / "log"
+    process = start(
+        ["make", "dev"], cwd=default_project.path, log=log, environment={**ports, "SENTRY_TRACES_SAMPLE_RATE": "1.5"}
+    )
+    try:
+        poll(lambda: "SENTRY_TRACES_SAMPLE_RATE: " in log.read_text("utf-8"), awaiting="the name of the bad setting")
+    finally:
+        stop(process)
+    assert "Traceback" not in log.read_text("utf-8")

@@ -1,0 +1,78 @@
+"""The generated project's own commands: everything it promises its owner is green from the first minute."""
+
+import json
+import re
+
+import pytest
+
+from harness.browser import chromium_path
+from harness.project import Project
+from tests.conftest import Installed
+
+EXAMPLES = ["default", "minimal", "full", "hostile"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_lint_finds_nothing(name: str, installed: Installed) -> None:
+    installed(name).make("lint")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_formatters_change_nothing(name: str, installed: Installed) -> None:
+    project = installed(name)
+    project.make("format")
+    assert project.run("git", "status", "--porcelain").stdout == ""
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_unit_tests_pass(name: str, installed: Installed) -> None:
+    output = installed(name).make("test").stdout
+    assert re.search(r"\d+ passed", output)
+    assert "skipped" not in output
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_build_has_hidden_source_maps_with_debug_ids(name: str, installed: Installed) -> None:
+    project = installed(name)
+    project.make("build")
+    dist = project.path / "frontend/dist"
+    scripts = sorted(dist.rglob("*.js"))
+    assert scripts
+    for script in scripts:
+        assert "//# debugId=" in script.read_text("utf-8"), script
+        assert "sourceMappingURL" not in script.read_text("utf-8"), script
+        assert "debug_id" in json.loads(script.with_name(script.name + ".map").read_text("utf-8")), script
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_browser_tests_pass(name: str, installed: Installed) -> None:
+    output = installed(name).make("e2e", environment={"CHROMIUM_PATH": chromium_path()}).stdout
+    assert re.search(r"\d+ passed", output)
+    assert not re.search(r"\d+ (skipped|flaky|failed)", output)
+
+
+def test_generated_documents_of_the_api_are_up_to_date(default_project: Project) -> None:
+    default_project.make("openapi")
+    assert default_project.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_help_lists_every_target_with_a_description(default_project: Project) -> None:
+    makefile = (default_project.path / "Makefile").read_text("utf-8")
+    declared = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert declared
+    targets = declared.group(1).split()
+    assert set(targets) >= {"setup", "dev", "test", "lint", "format", "build", "e2e", "clean", "help"}
+    listed = default_project.make("help").stdout
+    for target in targets:
+        assert re.search(rf"make {target} +\S", listed), target
+
+
+def test_release_is_the_slug_the_version_and_the_commit(default_project: Project) -> None:
+    commit = default_project.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert default_project.make("release").stdout.strip() == f"my-app@0.1.0+{commit[:12]}"
+
+
+def test_the_lock_file_of_npm_names_no_host(default_project: Project) -> None:
+    text = (default_project.path / "frontend/package-lock.json").read_text("utf-8")
+    assert '"resolved"' not in text
+    assert "registry." not in text
