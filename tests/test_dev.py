@@ -5,36 +5,21 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from harness.development import PORTS, developing
 from harness.processes import HOST, free_port, is_taken, poll, start, stop
 from harness.project import Project
 from harness.viewer import error_events
-
-READY = "Stop with Ctrl-C"
 
 
 @pytest.fixture
 def ports() -> dict[str, str]:
     """A free port for each server."""
-    return {name: str(free_port()) for name in ("API_PORT", "WEB_PORT", "VIEWER_PORT")}
-
-
-@contextmanager
-def developing(project: Project, log: Path, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `make dev` for the length of a ``with`` block, entered once everything answers."""
-    process = start(["make", "dev"], cwd=project.path, log=log, environment=environment)
-    try:
-        poll(lambda: READY in log.read_text("utf-8") or process.poll() is not None, awaiting="make dev", seconds=90)
-        assert READY in log.read_text("utf-8"), log.read_text("utf-8")
-        yield process
-    finally:
-        stop(process)
+    return {name: str(free_port()) for name in PORTS}
 
 
 def descendants(pid: int) -> set[int]:
@@ -65,11 +50,10 @@ def alive(pid: int) -> bool:
 def test_stopping_leaves_no_process_and_no_port_behind(
     number: signal.Signals, default_project: Project, tmp_path: Path, ports: dict[str, str]
 ) -> None:
-    with developing(default_project, tmp_path / "log", ports) as process:
-        started = descendants(process.pid)
+    with developing(default_project, tmp_path / "log", ports) as servers:
+        started = descendants(servers.process.pid)
         assert len(started) >= 4
-        os.killpg(process.pid, number)  # what a terminal does on Ctrl-C, or when it closes
-        process.wait(20)
+        os.killpg(servers.process.pid, number)  # what a terminal does on Ctrl-C, or when it closes
         poll(lambda: not any(map(alive, started)), awaiting="the end of every child", seconds=20)
     assert not [name for name, port in ports.items() if is_taken(int(port))]
 
@@ -89,14 +73,12 @@ def test_the_logs_are_merged_and_each_line_says_whose_it_is(
 def test_a_backend_error_reaches_the_viewer_through_an_ordinary_dsn(
     default_project: Project, tmp_path: Path, ports: dict[str, str]
 ) -> None:
-    with developing(default_project, tmp_path / "log", ports):
-        web = f"http://{HOST}:{ports['WEB_PORT']}"
-        answer = httpx.get(f"{web}/api/v1/sentry-test/error", timeout=10)
+    with developing(default_project, tmp_path / "log", ports) as servers:
+        answer = httpx.get(f"{servers.web}/api/v1/sentry-test/error", timeout=10)
         assert answer.status_code == 500
-        viewer = f"http://{HOST}:{ports['VIEWER_PORT']}"
-        found = poll(lambda: error_events(viewer), awaiting="the error in the viewer")
+        found = poll(lambda: error_events(servers.viewer), awaiting="the error in the viewer")
         assert [event["event_id"] for event in found] == [answer.json()["event_id"]]
-        assert httpx.get(f"{viewer}/", timeout=10).status_code == 200
+        assert httpx.get(f"{servers.viewer}/", timeout=10).status_code == 200
 
 
 def test_the_servers_listen_on_the_loopback_interface_only(
@@ -117,11 +99,10 @@ def test_an_empty_dsn_switches_sentry_off_and_everything_works(
 ) -> None:
     log = tmp_path / "log"
     environment = {**ports, "SENTRY_DSN": "", "VITE_SENTRY_DSN": ""}
-    with developing(default_project, log, environment):
-        web = f"http://{HOST}:{ports['WEB_PORT']}"
-        state = httpx.get(f"{web}/api/v1/sentry-debug", timeout=10).json()
+    with developing(default_project, log, environment) as servers:
+        state = httpx.get(f"{servers.web}/api/v1/sentry-debug", timeout=10).json()
         assert (state["sentry_configured"], state["dsn_set"]) == (False, False)
-        assert httpx.get(f"{web}/api/v1/sentry-test/error", timeout=10).json()["event_id"] is None
+        assert httpx.get(f"{servers.web}/api/v1/sentry-test/error", timeout=10).json()["event_id"] is None
         assert "Sentry is off" in log.read_text("utf-8")
 
 
