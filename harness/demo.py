@@ -15,7 +15,7 @@ from harness.viewer import Event, SourceLine, error_events, source_line
 
 SIDES = {"python": "backend", "javascript": "browser"}
 ROWS = ("", "event id", "type", "message", "environment", "release", "source")
-CELL_WIDTH = 50
+CELL_WIDTH = 58
 
 
 def main() -> int:

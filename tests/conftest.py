@@ -44,7 +44,7 @@ def installed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Insta
     def generate(name: str) -> Project:
         if name not in projects:
             project = render(template, tmp_path_factory.mktemp(f"installed-{name}") / "project", example(name))
-            project.make("setup")
+            project.make("setup", environment={"npm_config_prefer_offline": "true"})
             project.commit("Start")
             projects[name] = project
         return projects[name]

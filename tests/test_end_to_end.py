@@ -4,10 +4,15 @@ import base64
 import json
 import os
 import re
+import sqlite3
 import subprocess
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
@@ -133,7 +138,7 @@ def break_both_sides(browser: Browser, web: str) -> dict[str, str]:
     sent = page.get_by_role("log").get_by_role("listitem")
     shown: dict[str, str] = {}
     for number, side in enumerate(("backend", "browser"), start=1):
-        page.get_by_role("button", name=f"Break the {side}").click(timeout=LOADING)
+        page.get_by_role("button", name=f"Break the {side}", exact=True).click(timeout=LOADING)
         expect(sent).to_have_count(number, timeout=LOADING)
         shown[side] = entry_about(sent, side)
     context.close()
@@ -148,11 +153,116 @@ def await_event(server: Bugsink, project: BugsinkProject) -> None:
     poll(lambda: server.events(project), awaiting=f"an event in {project.slug}, see {server.folder}")
 
 
-def contract(project: Project) -> dict[str, dict[str, dict[str, str]]]:
-    found: dict[str, dict[str, dict[str, str]]] = json.loads((project.path / "contracts/project.json").read_text())
+def contract(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project.path / "contracts/project.json").read_text("utf-8"))
     return found
 
 
 def source_maps(project: Project) -> list[str]:
     dist = project.path / "frontend/dist"
     return sorted(str(path.relative_to(dist)) for path in dist.rglob("*.map"))
+
+
+def port_of(url: str) -> str:
+    return url.rpartition(":")[2]
+
+
+def output_of(upload: Upload) -> str:
+    return upload.process.stdout + upload.process.stderr
+
+
+def the_only(events: list[StoredEvent]) -> StoredEvent:
+    found = [f"{event.id}: {event.data.get('exception') or event.data.get('logentry')}" for event in events]
+    assert len(events) == 1, f"{len(events)} events are stored instead of one:\n" + "\n".join(found)
+    return events[0]
+
+
+def trace_of(event: StoredEvent) -> str:
+    trace_id: str = event.data["contexts"]["trace"]["trace_id"]
+    return trace_id
+
+
+def line_that(does: str, files: Iterable[Path]) -> tuple[Path, int, str]:
+    found = [
+        (file, number, line.strip())
+        for file in files
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1)
+        if does in line
+    ]
+    assert len(found) == 1, f"One line of the project should have {does!r}, these do: {found}"
+    return found[0]
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("refused", "401"), ("unreachable", "connect")])
+def test_upload_that_fails_says_so_and_keeps_the_source_maps(build: Build, kind: str, reason: str) -> None:
+    upload: Upload = getattr(build, kind)
+    output = output_of(upload)
+    assert upload.process.returncode != 0, output
+    assert re.search("^The source maps of .* were not uploaded, and are still in frontend/dist.$", output, re.MULTILINE)
+    assert reason in output
+    assert "Stack backtrace" not in output
+    assert upload.maps == build.built_maps != []
+
+
+def test_source_maps_are_nowhere_in_what_is_served(default_project: Project, build: Build) -> None:
+    assert build.accepted.process.returncode == 0, output_of(build.accepted)
+    assert build.accepted.maps == []
+    files = [path for path in (default_project.path / "frontend/dist").rglob("*") if path.is_file()]
+    assert [str(path) for path in files if b"sourceMappingURL" in path.read_bytes()] == []
+
+
+def test_each_error_is_stored_once_in_the_project_of_its_side(visit: Visit) -> None:
+    assert the_only(visit.backend).data["platform"] == "python"
+    assert the_only(visit.frontend).data["platform"] == "javascript"
+
+
+def test_both_events_name_the_environment_and_the_same_release(default_project: Project, visit: Visit) -> None:
+    version = tomllib.loads((default_project.path / "backend/pyproject.toml").read_text("utf-8"))["project"]["version"]
+    commit = default_project.run("git", "rev-parse", "HEAD").stdout[:12]
+    expected = {"environment": ENVIRONMENT, "release": f"{contract(default_project)['slug']}@{version}+{commit}"}
+    for event in (the_only(visit.backend), the_only(visit.frontend)):
+        assert {name: event.data.get(name) for name in expected} == expected
+
+
+def test_browser_stack_resolves_to_the_line_of_the_component(default_project: Project, visit: Visit) -> None:
+    diagnostics = default_project.path / "frontend/src/features/diagnostics"
+    file, number, line = line_that('throw new Error("Diagnostics: the browser broke', diagnostics.glob("*.tsx"))
+    stack = the_only(visit.frontend).stacktrace
+    # The newest call comes first.
+    frame = re.search(r"^### (?P<place>\S+).*?^▶ +\d+ \| (?P<line>.*?)$", stack, re.MULTILINE | re.DOTALL)
+    assert frame, f"No frame shows its source:\n{stack}"
+    assert frame["place"].endswith(f"src/features/diagnostics/{file.name}:{number}"), stack
+    assert frame["line"].strip() == line
+
+
+def test_backend_stack_ends_at_the_line_of_the_route(default_project: Project, visit: Visit) -> None:
+    route = default_project.path / "backend/app/api/routes/diagnostics.py"
+    _, number, line = line_that('raise RuntimeError("Diagnostics: the backend broke', [route])
+    frame = the_only(visit.backend).data["exception"]["values"][-1]["stacktrace"]["frames"][-1]
+    assert frame["filename"].endswith("app/api/routes/diagnostics.py")
+    assert (frame["lineno"], frame["context_line"].strip(), frame["in_app"]) == (number, line, True)
+
+
+def test_both_errors_of_a_visit_are_in_one_trace(visit: Visit) -> None:
+    assert trace_of(the_only(visit.backend)) == trace_of(the_only(visit.frontend))
+
+
+def test_page_shows_the_ids_under_which_the_events_are_stored(visit: Visit) -> None:
+    for side, events in (("backend", visit.backend), ("browser", visit.frontend)):
+        event = the_only(events)
+        assert set(re.findall(r"\b[0-9a-f]{32}\b", visit.shown[side])) == {event.id, trace_of(event)}, visit.shown[side]
+
+
+def test_secret_of_a_visit_is_stored_nowhere(server: Bugsink, visit: Visit) -> None:
+    for event in (the_only(visit.backend), the_only(visit.frontend)):
+        text = json.dumps(event.data)
+        assert [secret for secret in (SECRET, CLAIMS) if secret in text] == []
+        assert "[Filtered:jwt]" in text, f"The token should reach the event, and be masked there:\n{text}"
+    with closing(sqlite3.connect(server.folder / "db.sqlite3")) as database:
+        # A text may be split over pages of the file, so rows are searched as well as bytes.
+        stored = {"rows": "\n".join(database.iterdump()).encode()}
+    stored |= {path.name: path.read_bytes() for path in server.folder.rglob("*") if path.is_file()}
+    assert b"broke on purpose" in stored["rows"], "The events themselves should be found like this."
+    assert [
+        (name, secret) for name, data in stored.items() for secret in (SECRET, CLAIMS) if secret.encode() in data
+    ] == []

@@ -17,6 +17,8 @@ const pages = new URL("../ui/", import.meta.resolve("@spotlightjs/spotlight"));
 const asset = (name) => readFileSync(new URL(name, pages));
 const manifest = JSON.parse(asset("manifest.json").toString());
 const files = Object.values(manifest).map((entry) => entry.file);
-const filesToServe = Object.fromEntries(["index.html", ...files].map((file) => [file, asset(file)]));
+const filesToServe = Object.fromEntries(
+  ["index.html", ...files].map((file) => [file, asset(file)]),
+);
 
 await setupSpotlight({ port: Number(process.argv[2]), filesToServe, isStandalone: true });

@@ -1,0 +1,129 @@
+import { type ReactNode, useEffect, useState } from "react";
+import { ApiError } from "../../lib/api/client";
+import { type BrowserSettings, browserSettings, enabled } from "../../lib/sentry";
+import { backendSettings } from "./actions";
+
+type BackendSettings = Awaited<ReturnType<typeof backendSettings>>;
+
+/** How Sentry is set up in the browser and in the API, side by side. */
+export function Configuration() {
+  return (
+    <section className="section" aria-labelledby="configuration-title">
+      <h2 id="configuration-title">Configuration</h2>
+      <div className="cards">
+        <Browser />
+        <Backend />
+      </div>
+    </section>
+  );
+}
+
+function Browser() {
+  const [settings, setSettings] = useState<BrowserSettings | null>(null);
+  useEffect(() => {
+    browserSettings().then(setSettings);
+  }, []);
+
+  if (!enabled) {
+    return (
+      <Card title="Browser" tone="quiet" state="Off">
+        <p className="hint">
+          Sentry is off in the browser: <code>VITE_SENTRY_DSN</code> is empty.
+        </p>
+      </Card>
+    );
+  }
+  return (
+    <Card title="Browser" tone={settings ? "good" : "quiet"} state={settings ? "On" : "Starting"}>
+      {settings && (
+        <dl className="settings">
+          <Setting name="Environment">{settings.environment}</Setting>
+          <Setting name="Release">
+            <code>{settings.release || "unknown"}</code>
+          </Setting>
+          <Setting name="Errors">{percent(settings.errorSampleRate)}</Setting>
+          <Setting name="Traces">{percent(settings.tracesSampleRate)} of visits</Setting>
+        </dl>
+      )}
+    </Card>
+  );
+}
+
+function Backend() {
+  const [settings, setSettings] = useState<BackendSettings | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  useEffect(() => {
+    const request = new AbortController();
+    backendSettings(request.signal)
+      .then(setSettings)
+      .catch((error: unknown) => !request.signal.aborted && setProblem(explain(error)));
+    return () => request.abort();
+  }, []);
+
+  if (problem) {
+    return (
+      <Card title="API" tone="bad" state="Unknown">
+        <p className="hint">{problem}</p>
+      </Card>
+    );
+  }
+  if (!settings) {
+    return <Card title="API" tone="quiet" state="Asking" />;
+  }
+  const on = settings.sentry_configured;
+  return (
+    <Card title="API" tone={on ? "good" : "quiet"} state={on ? "On" : "Off"}>
+      {!on && (
+        <p className="hint">
+          Sentry is off in the API: <code>SENTRY_DSN</code> is empty.
+        </p>
+      )}
+      <dl className="settings">
+        <Setting name="Environment">{settings.environment}</Setting>
+        <Setting name="Release">
+          <code>{settings.release || "unknown"}</code>
+        </Setting>
+        <Setting name="Traces">{percent(settings.traces_sample_rate)} of requests</Setting>
+        <Setting name="Profiles">{percent(settings.profiles_sample_rate)} of traces</Setting>
+      </dl>
+    </Card>
+  );
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ApiError && error.status === 404) {
+    return "Diagnostics are closed here, as they are in production unless SENTRY_DIAGNOSTICS_TOKEN opens them.";
+  }
+  return error instanceof Error ? `${error.message}.` : "The API does not answer.";
+}
+
+const percent = (rate: number | null | undefined) =>
+  rate === null || rate === undefined ? "none" : `${Number((rate * 100).toFixed(2))} %`;
+
+interface CardProps {
+  title: string;
+  tone: "good" | "bad" | "quiet";
+  state: string;
+  children?: ReactNode;
+}
+
+function Card({ title, tone, state, children }: CardProps) {
+  return (
+    <article className="card">
+      <header className="card-head">
+        <h3>{title}</h3>
+        <span className={`pill pill-${tone}`}>{state}</span>
+      </header>
+      {children}
+    </article>
+  );
+}
+
+function Setting({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="setting">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

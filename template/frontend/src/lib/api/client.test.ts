@@ -1,0 +1,59 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { ApiError, api, bodyOf } from "./client";
+
+const answer = (body: BodyInit | null, init: ResponseInit) =>
+  vi.stubGlobal("fetch", async () => new Response(body, init));
+
+const ask = () => bodyOf(api.GET("/api/v1/sentry-debug"));
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe("the API client", () => {
+  it("gives the body of a success", async () => {
+    answer(JSON.stringify({ release: "app@1" }), { status: 200 });
+    expect(await ask()).toEqual({ release: "app@1" });
+  });
+
+  it("throws what a problem document says", async () => {
+    const problem = { title: "Broken", detail: "Try later.", event_id: "e1", trace_id: "t1" };
+    answer(JSON.stringify(problem), { status: 503 });
+    const error = await ask().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error).toMatchObject({
+      name: "ApiError",
+      message: "Try later.",
+      status: 503,
+      eventId: "e1",
+      traceId: "t1",
+    });
+  });
+
+  it.each(["<html>Bad gateway</html>", "", "null", '"text"', '{"title": 5, "event_id": {}}'])(
+    "describes any other failure by its status: %s",
+    async (body) => {
+      answer(body, { status: 502 });
+      const error = await ask().catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        message: "The API answered 502",
+        eventId: null,
+        traceId: null,
+      });
+    },
+  );
+
+  it("says when there was no answer, and keeps the cause", async () => {
+    const cause = new TypeError("Failed to fetch");
+    vi.stubGlobal("fetch", () => Promise.reject(cause));
+    const error = await ask().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ status: 0, message: "The API does not answer", cause });
+  });
+
+  it("lets a cancelled request be what it is", async () => {
+    const request = new AbortController();
+    const reason = new DOMException("no longer needed", "AbortError");
+    vi.stubGlobal("fetch", () => Promise.reject(reason));
+    request.abort(reason);
+    const asked = bodyOf(api.GET("/api/v1/sentry-debug", { signal: request.signal }));
+    await expect(asked).rejects.toBe(reason);
+  });
+});

@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+interface Sent {
+  header: { type: string };
+  // biome-ignore lint/suspicious/noExplicitAny: Sentry's payloads, of which each test looks at a few fields.
+  payload: any;
+}
+
+/** What left, in order. The SDK is the real one; only the network is not there. */
+let sent: Sent[];
+
+beforeEach(() => {
+  vi.resetModules();
+  // Where the SDK keeps its scopes, outside of its modules.
+  Reflect.deleteProperty(globalThis, "__SENTRY__");
+  sent = [];
+  const network = async (_: string, { body }: { body: string }) => {
+    const [, header = "", payload = ""] = body.split("\n");
+    sent.push({ header: JSON.parse(header), payload: JSON.parse(payload) });
+    return new Response("");
+  };
+  // The SDK looks for a native function behind any other.
+  network.toString = () => "function fetch() { [native code] }";
+  vi.stubGlobal("fetch", network);
+  // The SDK comes when a test needs it, not in the middle of the next one.
+  vi.stubGlobal("requestIdleCallback", () => 0);
+});
+
+afterEach(() => {
+  window.onerror = null;
+  window.onunhandledrejection = null;
+});
+
+async function importSentry(dsn = "https://key@sentry.example.com/2") {
+  vi.stubEnv("VITE_SENTRY_DSN", dsn);
+  return import("./index");
+}
+
+const events = () => sent.filter(({ header }) => header.type === "event");
+
+const eventsOf = async (count: number) => {
+  await vi.waitFor(() => expect(events()).toHaveLength(count));
+  return events().map(({ payload }) => payload);
+};
+
+describe("with a DSN", () => {
+  it("verbs from before the SDK apply, in their order", async () => {
+    const sentry = await importSentry();
+    sentry.setUser("user-7");
+    sentry.setTag("plan", "free");
+    sentry.setContext("cart", { items: 3 });
+    sentry.addBreadcrumb("opened the cart", "shop", { items: 3 });
+    const eventId = sentry.captureException(new TypeError("first"), { tags: { area: "cart" } });
+    sentry.setTag("plan", "paid");
+    sentry.captureMessage("second", "warning");
+
+    const [first, second] = await eventsOf(2);
+    expect(first).toMatchObject({
+      event_id: eventId,
+      user: { id: "user-7" },
+      tags: { plan: "free", area: "cart" },
+      contexts: { cart: { items: 3 }, trace: { trace_id: sentry.currentTraceId() } },
+      exception: { values: [{ type: "TypeError", value: "first" }] },
+    });
+    expect(first.breadcrumbs.map((crumb: { message: string }) => crumb.message)).toContain(
+      "opened the cart",
+    );
+    expect(second).toMatchObject({ message: "second", level: "warning", tags: { plan: "paid" } });
+  });
+
+  it("an error that is captured twice is sent once, under one id", async () => {
+    const sentry = await importSentry();
+    const error = new Error("twice");
+    const ids = [sentry.captureException(error), sentry.captureException(error)];
+    sentry.captureMessage("last");
+    const [only] = await eventsOf(2);
+    expect(ids).toEqual([only.event_id, only.event_id]);
+  });
+
+  it("a feedback names the event it is about", async () => {
+    const sentry = await importSentry();
+    const about = "f".repeat(32);
+    const eventId = sentry.captureFeedback({ message: "It broke", eventId: about });
+    await vi.waitFor(() => expect(sent.map(({ header }) => header.type)).toContain("feedback"));
+    const { payload } = sent.find(({ header }) => header.type === "feedback") ?? {};
+    expect(payload.event_id).toBe(eventId);
+    expect(payload.contexts.feedback).toMatchObject({
+      message: "It broke",
+      associated_event_id: about,
+    });
+  });
+
+  it("tells listeners what the server accepted", async () => {
+    const sentry = await importSentry();
+    const listener = vi.fn();
+    sentry.onSent(listener);
+    const eventId = sentry.captureException(new Error("heard"));
+    await vi.waitFor(() => expect(listener).toHaveBeenCalled());
+    expect(listener.mock.calls).toEqual([
+      [{ kind: "error", eventId, traceId: sentry.currentTraceId(), accepted: true }],
+    ]);
+  });
+
+  it("early requests carry the trace of the page", async () => {
+    const sentry = await importSentry();
+    const { "sentry-trace": trace, baggage } = sentry.traceHeaders();
+    expect(trace).toMatch(new RegExp(`^${sentry.currentTraceId()}-[0-9a-f]{16}$`));
+    expect(baggage).toContain(`sentry-trace_id=${sentry.currentTraceId()}`);
+    expect(baggage).toContain("sentry-public_key=key");
+  });
+
+  it("runs work in a span, and without one before the SDK is there", async () => {
+    const sentry = await importSentry();
+    expect(sentry.startSpan("early", "task", () => 1)).toBe(1);
+    sentry.captureMessage("fetch the SDK now");
+    await sentry.browserSettings();
+    expect(sentry.startSpan("late", "task", () => 2)).toBe(2);
+  });
+
+  it("keeps the beginning of an early storm", async () => {
+    const sentry = await importSentry();
+    for (let index = 0; index < 300; index++) {
+      sentry.setTag("index", index);
+    }
+    sentry.captureMessage("lost in the storm");
+    await vi.waitFor(() => expect(sentry.traceHeaders()).toEqual({}));
+    sentry.captureMessage("after the storm");
+    const [only] = await eventsOf(1);
+    expect(only).toMatchObject({ message: "after the storm", tags: { index: 99 } });
+  });
+});
+
+describe("without a DSN", () => {
+  it("nothing is sent, asked for or remembered", async () => {
+    const sentry = await importSentry("");
+    sentry.setUser("user-7");
+    expect(sentry.captureException(new Error("x"))).toBeNull();
+    expect(sentry.captureMessage("x")).toBeNull();
+    expect(sentry.captureFeedback({ message: "x" })).toBeNull();
+    expect(sentry.currentTraceId()).toBeNull();
+    expect(sentry.traceHeaders()).toEqual({});
+    expect(sentry.startSpan("x", "task", () => 3)).toBe(3);
+    expect(sent).toEqual([]);
+  });
+});

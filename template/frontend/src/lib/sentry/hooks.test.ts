@@ -1,0 +1,82 @@
+import type { ErrorEvent } from "@sentry/react";
+import { describe, expect, it } from "vitest";
+import { ApiError } from "../api/client";
+import { dropReason, filters } from "./filters";
+import { beforeBreadcrumb, beforeSend } from "./hooks";
+
+const event = (value: string, filename = "https://app.example/assets/index.js"): ErrorEvent => ({
+  type: undefined,
+  exception: { values: [{ type: "Error", value, stacktrace: { frames: [{ filename }] } }] },
+});
+
+const failed = (eventId: string | null) => new ApiError({ status: 500, title: "Broken", eventId });
+
+/** One example for each filter, and its neighbour that must be sent. */
+const examples: Record<string, { dropped: [ErrorEvent, unknown]; sent: [ErrorEvent, unknown] }> = {
+  "reported by the API": {
+    dropped: [event("Broken"), failed("f".repeat(32))],
+    sent: [event("Broken"), failed(null)],
+  },
+  "cancelled request": {
+    dropped: [event("aborted"), new DOMException("aborted", "AbortError")],
+    sent: [event("aborted"), new DOMException("aborted", "TimeoutError")],
+  },
+  "browser extension": {
+    dropped: [event("x", "chrome-extension://abcdef/content.js"), new Error("x")],
+    sent: [event("x", "https://app.example/chrome-extension.js"), new Error("x")],
+  },
+  "resize observer": {
+    dropped: [event("ResizeObserver loop limit exceeded"), new Error("x")],
+    sent: [event("ResizeObserver is not defined"), new Error("x")],
+  },
+};
+
+describe("filters", () => {
+  it("have an example each", () => {
+    expect(filters.map(({ name }) => name)).toEqual(Object.keys(examples));
+  });
+
+  it.each(Object.entries(examples))("%s: drops its own and nothing else", (name, example) => {
+    expect(dropReason(...example.dropped)).toBe(name);
+    expect(dropReason(...example.sent)).toBeUndefined();
+  });
+});
+
+describe("beforeSend", () => {
+  it("drops what a filter names", () => {
+    expect(beforeSend(event("x"), { originalException: failed("f".repeat(32)) })).toBeNull();
+  });
+
+  it("dates an event to the moment and the address at which it happened", () => {
+    const moment = { timestamp: 12.5, url: "https://app.example/then" };
+    const sent = beforeSend({ ...event("x"), timestamp: 99 }, { data: moment });
+    expect(sent).toMatchObject({ timestamp: 12.5, request: { url: "https://app.example/then" } });
+  });
+
+  it("leaves an event without such a moment alone", () => {
+    const given = { ...event("x"), timestamp: 99, request: { url: "https://app.example/now" } };
+    expect(beforeSend({ ...given }, { data: { other: true } })).toEqual(given);
+  });
+});
+
+describe("beforeBreadcrumb", () => {
+  it("names what was clicked by structure, never by its words or values", () => {
+    document.body.innerHTML =
+      '<form id="login" title="Jane"><button class="a b" aria-label="Jane" name="jane">Jane</button></form>';
+    const target = document.querySelector("button");
+    const crumb = { category: "ui.click", message: 'button[aria-label="Jane"]' };
+    const kept = beforeBreadcrumb(crumb, { event: { target } });
+    expect(kept?.message).toBe("form#login > button.a.b");
+  });
+
+  it("keeps nothing of what it cannot name", () => {
+    const crumb = { category: "ui.input", message: 'input[title="Jane"]' };
+    expect(beforeBreadcrumb(crumb)?.message).toBe("unknown element");
+    expect(beforeBreadcrumb(crumb, { event: { target: window } })?.message).toBe("unknown element");
+  });
+
+  it("leaves other breadcrumbs to the transport", () => {
+    const crumb = { category: "navigation", data: { to: "/x?y" } };
+    expect(beforeBreadcrumb(crumb)).toBe(crumb);
+  });
+});

@@ -1,0 +1,18 @@
+/** The public names. Nothing outside this folder imports a Sentry package; a lint rule sees to it. */
+export {
+  addBreadcrumb,
+  browserSettings,
+  captureException,
+  captureFeedback,
+  captureMessage,
+  currentTraceId,
+  onSent,
+  rootErrorHandlers,
+  setContext,
+  setTag,
+  setUser,
+  startSpan,
+  traceHeaders,
+} from "./api";
+export { enabled, eventIdOf } from "./boot";
+export type { BrowserSettings, Sent } from "./sdk";

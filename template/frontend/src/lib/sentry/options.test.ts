@@ -1,0 +1,56 @@
+import environments from "@contracts/environments.json";
+import { describe, expect, it } from "vitest";
+import { ENVIRONMENTS, type Variables } from "../../config/env";
+import { buildOptions } from "./options";
+
+const variables: Variables = {
+  dsn: "https://key@sentry.example.com/2",
+  environment: "staging",
+  release: "app@1.0.0",
+  tracesSampleRate: undefined,
+};
+
+describe("buildOptions", () => {
+  it.each(ENVIRONMENTS)("takes the rates of %s from the shared policy", (environment) => {
+    const policy = environments[environment];
+    const options = buildOptions({ ...variables, environment }, policy);
+    expect(options.environment).toBe(environment);
+    expect(options.sampleRate).toBe(policy.error_sample_rate);
+    expect(options.tracesSampleRate).toBe(policy.traces_sample_rate);
+    expect(options.maxBreadcrumbs).toBe(policy.max_breadcrumbs);
+  });
+
+  it.each([0, 0.25])("lets the rate %d of the variables override the policy", (rate) => {
+    const options = buildOptions({ ...variables, tracesSampleRate: rate }, environments.staging);
+    expect(options.tracesSampleRate).toBe(rate);
+  });
+
+  it("has no release rather than an empty one", () => {
+    const options = buildOptions({ ...variables, release: "" }, environments.staging);
+    expect(options.release).toBeUndefined();
+  });
+
+  it("collects nothing but the user agent", () => {
+    const { httpHeaders, frameContextLines, ...others } = buildOptions(
+      variables,
+      environments.staging,
+    ).dataCollection;
+    expect(httpHeaders).toEqual({ request: { allow: ["user-agent"] }, response: false });
+    expect(frameContextLines).toBe(5);
+    const settings = Object.values(others).flatMap((setting) =>
+      typeof setting === "object" ? Object.values(setting) : [setting],
+    );
+    expect(settings.filter(Boolean)).toEqual([]);
+  });
+
+  it.each([
+    ["/api/v1/things", true],
+    ["/api/", true],
+    ["/health", false],
+    ["/apiary", false],
+    ["https://other.example/api/v1", false],
+  ])("sends trace headers to %s: %s", (target, expected) => {
+    const { tracePropagationTargets } = buildOptions(variables, environments.staging);
+    expect(tracePropagationTargets.some((pattern) => pattern.test(target))).toBe(expected);
+  });
+});

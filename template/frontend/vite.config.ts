@@ -1,0 +1,62 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { loadEnv } from "vite";
+import { defineConfig } from "vitest/config";
+import { parseVariables } from "./src/config/env.ts";
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** The project's `.env` lies at its root, shared with the API. */
+const ROOT = path("..");
+const LOOPBACK = "127.0.0.1";
+
+/** The release of the working copy, by the script that names it for every part of the project. */
+function currentRelease(): string {
+  const script = path("../backend/app/core/sentry/release.py");
+  const { status, stdout } = spawnSync("python3", [script], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : "";
+}
+
+export default defineConfig(({ command, mode }) => {
+  const variables = loadEnv(mode, ROOT, "");
+  const release = variables.VITE_SENTRY_RELEASE || variables.SENTRY_RELEASE || currentRelease();
+  const apiUrl = variables.API_URL || `http://${LOOPBACK}:${variables.API_PORT || 8000}`;
+  const proxy = { "/api": apiUrl, "/health": apiUrl };
+  const server = {
+    host: LOOPBACK,
+    port: Number(variables.WEB_PORT || 5173),
+    strictPort: true,
+    proxy,
+  };
+
+  try {
+    parseVariables(variables, command === "build" ? "production" : "development");
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  }
+
+  return {
+    envDir: mode === "test" ? false : ROOT,
+    plugins: [react()],
+    resolve: { alias: { "@contracts": path("../contracts") } },
+    define: { "import.meta.env.VITE_SENTRY_RELEASE": JSON.stringify(release) },
+    build: {
+      // For Sentry only: no file names them, and "npm run sourcemaps" deletes them after the upload.
+      sourcemap: "hidden",
+      // The preload helper weighs as much as the eager half of Sentry, and the one lazy chunk has no dependencies.
+      modulePreload: false,
+    },
+    server: { ...server, fs: { allow: [".", "../contracts"] } },
+    preview: server,
+    test: {
+      environment: "happy-dom",
+      include: ["src/**/*.test.{ts,tsx}"],
+      setupFiles: ["src/test-setup.ts"],
+      restoreMocks: true,
+      unstubEnvs: true,
+      unstubGlobals: true,
+    },
+  };
+});
