@@ -5,7 +5,6 @@ import json
 import os
 import re
 import sqlite3
-import subprocess
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -33,9 +32,10 @@ JWT = f"eyJhbGciOiJIUzI1NiJ9.{CLAIMS}.{SECRET}"
 
 @dataclass(frozen=True)
 class Upload:
-    """A run of ``make sourcemaps`` and the source maps there were afterwards."""
+    """A run of ``make sourcemaps``, and the source maps there were afterwards."""
 
-    process: "subprocess.CompletedProcess[str]"
+    code: int
+    output: str
     maps: list[str]
 
 
@@ -83,7 +83,7 @@ def build(default_project: Project, server: Bugsink) -> Build:
     def upload(url: str, token: str) -> Upload:
         environment = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token}
         process = default_project.make("sourcemaps", environment=environment, check=False)
-        return Upload(process, source_maps(default_project))
+        return Upload(process.returncode, process.stdout + process.stderr, source_maps(default_project))
 
     return Build(
         built_maps=source_maps(default_project),
@@ -95,7 +95,7 @@ def build(default_project: Project, server: Bugsink) -> Build:
 
 @pytest.fixture(scope="module")
 def visit(default_project: Project, server: Bugsink, build: Build, tmp_path_factory: pytest.TempPathFactory) -> Visit:
-    assert build.accepted.process.returncode == 0, output_of(build.accepted)
+    assert build.accepted.code == 0, build.accepted.output
     logs = tmp_path_factory.mktemp("logs")
     api, web = (f"http://{HOST}:{free_port()}" for _ in range(2))
     with (
@@ -167,10 +167,6 @@ def port_of(url: str) -> str:
     return url.rpartition(":")[2]
 
 
-def output_of(upload: Upload) -> str:
-    return upload.process.stdout + upload.process.stderr
-
-
 def the_only(events: list[StoredEvent]) -> StoredEvent:
     found = [f"{event.id}: {event.data.get('exception') or event.data.get('logentry')}" for event in events]
     assert len(events) == 1, f"{len(events)} events are stored instead of one:\n" + "\n".join(found)
@@ -196,16 +192,16 @@ def line_that(does: str, files: Iterable[Path]) -> tuple[Path, int, str]:
 @pytest.mark.parametrize(("kind", "reason"), [("refused", "401"), ("unreachable", "connect")])
 def test_upload_that_fails_says_so_and_keeps_the_source_maps(build: Build, kind: str, reason: str) -> None:
     upload: Upload = getattr(build, kind)
-    output = output_of(upload)
-    assert upload.process.returncode != 0, output
-    assert re.search("^The source maps of .* were not uploaded, and are still in frontend/dist.$", output, re.MULTILINE)
-    assert reason in output
-    assert "Stack backtrace" not in output
+    sentence = r"^The source maps of \S+ were not uploaded, and are still in frontend/dist\.$"
+    assert upload.code != 0, upload.output
+    assert re.search(sentence, upload.output, re.MULTILINE), upload.output
+    assert reason in upload.output
+    assert "Stack backtrace" not in upload.output
     assert upload.maps == build.built_maps != []
 
 
 def test_source_maps_are_nowhere_in_what_is_served(default_project: Project, build: Build) -> None:
-    assert build.accepted.process.returncode == 0, output_of(build.accepted)
+    assert build.accepted.code == 0, build.accepted.output
     assert build.accepted.maps == []
     files = [path for path in (default_project.path / "frontend/dist").rglob("*") if path.is_file()]
     assert [str(path) for path in files if b"sourceMappingURL" in path.read_bytes()] == []

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { loadEnv } from "vite";
 import { defineConfig } from "vitest/config";
-import { parseVariables } from "./src/config/env.ts";
+import { problemsOf } from "./src/config/env.ts";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -30,10 +30,9 @@ export default defineConfig(({ command, mode }) => {
     proxy,
   };
 
-  try {
-    parseVariables(variables, command === "build" ? "production" : "development");
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+  const problems = problemsOf(variables);
+  if (problems.length > 0) {
+    console.error(problems.join("\n"));
     process.exit(1);
   }
 
@@ -41,12 +40,16 @@ export default defineConfig(({ command, mode }) => {
     envDir: mode === "test" ? false : ROOT,
     plugins: [react()],
     resolve: { alias: { "@contracts": path("../contracts") } },
-    define: { "import.meta.env.VITE_SENTRY_RELEASE": JSON.stringify(release) },
+    define: {
+      "import.meta.env.VITE_SENTRY_RELEASE": JSON.stringify(release),
+      // Leaves the SDK's own debug messages out of the build.
+      ...(command === "build" && { __SENTRY_DEBUG__: "false" }),
+    },
     build: {
       // For Sentry only: no file names them, and "npm run sourcemaps" deletes them after the upload.
       sourcemap: "hidden",
-      // The preload helper weighs as much as the eager half of Sentry, and the one lazy chunk has no dependencies.
-      modulePreload: false,
+      // Every browser that this build is made for knows module preloads itself.
+      modulePreload: { polyfill: false },
     },
     server: { ...server, fs: { allow: [".", "../contracts"] } },
     preview: server,

@@ -1,4 +1,4 @@
-/** What a build was configured with: the `VITE_SENTRY_*` variables, checked. Nothing else reads `import.meta.env`. */
+/** What a build was configured with: the `VITE_SENTRY_*` variables. Nothing else reads `import.meta.env`. */
 
 export const ENVIRONMENTS = ["development", "staging", "production"] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
@@ -13,47 +13,45 @@ export interface Variables {
   tracesSampleRate: number | undefined;
 }
 
+type Raw = Readonly<Record<string, string | undefined>>;
+
 const DSN = /^https?:\/\/[^\s/@:]+(:[^\s/@]*)?@[^\s/@]+\/([^\s?#]+\/)?\d+$/;
 
 /**
- * Reads raw variables; `fallback` is the environment of a build that names none.
- * Throws one `Error` with a line for each bad variable. The lines never contain a DSN.
+ * What is wrong with raw variables, a line for each bad one; never repeats a DSN. The build asks, and stops: a
+ * browser only ever gets variables without problems, and does not carry this function.
  */
-export function parseVariables(
-  raw: Readonly<Record<string, unknown>>,
-  fallback: Environment,
-): Variables {
-  const text = (name: string) => String(raw[name] ?? "").trim();
-  const dsn = text("VITE_SENTRY_DSN");
-  const named = text("VITE_SENTRY_ENVIRONMENT") || fallback;
-  const environment = ENVIRONMENTS.find((known) => known === named);
-  const rate = text("VITE_SENTRY_TRACES_SAMPLE_RATE");
+export function problemsOf(raw: Raw): string[] {
+  const { VITE_SENTRY_DSN: dsn, VITE_SENTRY_TRACES_SAMPLE_RATE: rate } = raw;
+  const environment = raw.VITE_SENTRY_ENVIRONMENT;
   const problems: string[] = [];
   if (dsn && !DSN.test(dsn)) {
     problems.push("VITE_SENTRY_DSN: not a DSN like https://<key>@<host>/<project number>");
   }
-  if (!environment) {
-    problems.push(`VITE_SENTRY_ENVIRONMENT: ${named} is not one of ${ENVIRONMENTS.join(", ")}`);
+  if (environment && !ENVIRONMENTS.some((known) => known === environment)) {
+    problems.push(
+      `VITE_SENTRY_ENVIRONMENT: ${environment} is not one of ${ENVIRONMENTS.join(", ")}`,
+    );
   }
   if (rate && !(Number(rate) >= 0 && Number(rate) <= 1)) {
     problems.push(`VITE_SENTRY_TRACES_SAMPLE_RATE: ${rate} is not between 0 and 1`);
   }
-  if (problems.length > 0 || !environment) {
-    throw new Error(problems.join("\n"));
-  }
+  return problems;
+}
+
+/** Reads variables without problems; `fallback` is the environment of a build that names none. */
+export function readVariables(raw: Raw, fallback: Environment): Variables {
+  const rate = raw.VITE_SENTRY_TRACES_SAMPLE_RATE;
   return {
-    dsn,
-    environment,
-    release: text("VITE_SENTRY_RELEASE"),
+    dsn: raw.VITE_SENTRY_DSN || "",
+    environment: (raw.VITE_SENTRY_ENVIRONMENT as Environment | undefined) || fallback,
+    release: raw.VITE_SENTRY_RELEASE || "",
     tracesSampleRate: rate ? Number(rate) : undefined,
   };
 }
 
-/**
- * The variables of this build. `vite.config.ts` imports this module too, to refuse bad values early; there
- * `import.meta.env` does not exist.
- */
-export const env = parseVariables(
+/** The variables of this build. The build itself imports this module too, and has no `import.meta.env`. */
+export const env = readVariables(
   import.meta.env ?? {},
   import.meta.env?.DEV ? "development" : "production",
 );

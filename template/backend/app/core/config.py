@@ -1,0 +1,233 @@
+"""Settings: one class per concern, read from the environment and from ``.env`` at the repository root.
+
+Real environment variables win over the file. An empty value means "not set"; for ``SENTRY_DSN`` that is
+"Sentry is off". A bad value stops the process with one readable line per variable.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, get_args
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.core.contracts import ROOT, EnvironmentName, EnvironmentPolicy, policies
+
+ENV_FILE = ROOT / ".env"
+MINIMUM_TOKEN_LENGTH = 16
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_SHOWABLE = re.compile(r"[A-Za-z0-9_.,+-]{1,40}")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
+# https://docs.sentry.io/product/releases/naming-releases/ forbids more; this is what our own script makes.
+_RELEASE = re.compile(r"[A-Za-z0-9._+@-]{1,200}")
+
+
+class ConfigurationError(Exception):
+    """Settings that a person has to correct: one line per variable, without secrets."""
+
+
+def _shown(text: str) -> str:
+    """Return the value for a message, unless it looks unlike a setting: it may be a misplaced secret."""
+    return text if _SHOWABLE.fullmatch(text) else "the value"
+
+
+def _rate(value: object) -> float:
+    text = str(value)
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{_shown(text)} is not a number between 0 and 1") from None
+    if not 0 <= number <= 1:
+        raise ValueError(f"{_shown(text)} is not between 0 and 1")
+    return number
+
+
+def _switch(value: object) -> bool:
+    answer = _SWITCH.get(str(value).strip().lower())
+    if answer is None:
+        raise ValueError(f"{_shown(str(value))} is not true or false")
+    return answer
+
+
+def _environment(value: object) -> str:
+    names = get_args(EnvironmentName)
+    if value not in names:
+        raise ValueError(f"{_shown(str(value))} is not one of {', '.join(names)}")
+    return str(value)
+
+
+def _log_level(value: object) -> str:
+    name, names = str(value).upper(), get_args(LogLevel)
+    if name not in names:
+        raise ValueError(f"{_shown(str(value))} is not one of {', '.join(names)}")
+    return name
+
+
+def _dsn(value: object) -> str:
+    text = str(value).strip()
+    try:
+        parts = urlsplit(text)
+        complete = parts.scheme in {"http", "https"} and parts.username and parts.hostname and parts.port != 0
+    except ValueError:
+        complete = False
+    else:
+        complete = complete and parts.path.rpartition("/")[2].isdecimal() and not parts.query and not parts.fragment
+    if not complete:
+        raise ValueError("the value is not a DSN, which looks like https://<key>@<host>/<project number>")
+    return text
+
+
+def _release(value: object) -> str:
+    text = str(value)
+    if not _RELEASE.fullmatch(text):
+        raise ValueError(f"{_shown(text)} is not a release: up to 200 letters, digits and . _ + @ -")
+    return text
+
+
+def _token(value: object) -> str:
+    if len(str(value)) < MINIMUM_TOKEN_LENGTH:
+        raise ValueError(f"the value is shorter than {MINIMUM_TOKEN_LENGTH} characters")
+    return str(value)
+
+
+def _hosts(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    hosts = [part.strip() for part in value.split(",") if part.strip()]
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"{_shown(host)} is not a host name like api.example.com or localhost:8001")
+    return tuple(hosts)
+
+
+Rate = Annotated[float, BeforeValidator(_rate)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _empty_means_default(cls, value: Any, handler: Any, info: Any) -> Any:  # noqa: ANN401 pydantic's own types
+        """Treat an empty variable as one that is not set."""
+        if value == "" and info.field_name:
+            return cls.model_fields[info.field_name].get_default(call_default_factory=True)
+        return handler(value)
+
+
+Kind = TypeVar("Kind", bound=BaseSettings)
+
+
+class AppSettings(_Settings):
+    """The application itself."""
+
+    environment: Annotated[EnvironmentName, BeforeValidator(_environment)] = "development"
+    """``ENVIRONMENT``: where this process runs. The container image sets ``production``."""
+
+    log_level: Annotated[LogLevel, BeforeValidator(_log_level)] = "INFO"
+    """``LOG_LEVEL``: the least severe log record that is written, and kept as a breadcrumb."""
+
+
+class SentrySettings(_Settings):
+    """Sentry. What is ``None`` here comes from the environment's row in ``contracts/environments.json``."""
+
+    model_config = SettingsConfigDict(env_prefix="SENTRY_")
+
+    dsn: Annotated[SecretStr, BeforeValidator(_dsn)] | None = None
+    """``SENTRY_DSN``: where events go. Without it Sentry is off. Never shown, never logged."""
+
+    environment: Annotated[EnvironmentName, BeforeValidator(_environment)] | None = None
+    """``SENTRY_ENVIRONMENT``: the name that events carry, and the row of the policy. Default: ``ENVIRONMENT``."""
+
+    release: Annotated[str, BeforeValidator(_release)] | None = None
+    """``SENTRY_RELEASE``: which build this is. Default: what ``app/core/sentry/release.py`` finds out."""
+
+    traces_sample_rate: Rate | None = None
+    """``SENTRY_TRACES_SAMPLE_RATE``: the share of requests, 0 to 1, that are traced unless the caller decided."""
+
+    profiles_sample_rate: Rate | None = None
+    """``SENTRY_PROFILES_SAMPLE_RATE``: the share of processes, 0 to 1, that profile what they trace."""
+
+    enable_tracing: Switch = True
+    """``SENTRY_ENABLE_TRACING``: false sends no traces and no profiles, whatever the rates say."""
+
+    send_default_pii: Switch = False
+    """``SENTRY_SEND_DEFAULT_PII``: true lets e-mail, name and address of users leave; secrets never do."""
+
+    debug: Switch = False
+    """``SENTRY_DEBUG``: true makes the SDK print what it does."""
+
+    local_variables: Switch | None = None
+    """``SENTRY_LOCAL_VARIABLES``: whether stack frames carry the values of local variables, scrubbed."""
+
+    request_bodies: Switch | None = None
+    """``SENTRY_REQUEST_BODIES``: whether errors carry request bodies of up to 10 kB, scrubbed."""
+
+    diagnostics_token: Annotated[SecretStr, BeforeValidator(_token)] | None = None
+    """``SENTRY_DIAGNOSTICS_TOKEN``: opens the diagnostics routes in production to who sends it as bearer token."""
+
+    trace_targets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
+    """``SENTRY_TRACE_TARGETS``: hosts, separated by commas, that receive trace headers. Default: none, so that
+    no third party learns our trace ids."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the process, with the policy of its environment applied."""
+
+    app: AppSettings
+    sentry: SentrySettings
+
+    @property
+    def sentry_environment(self) -> EnvironmentName:
+        """The environment that events carry."""
+        return self.sentry.environment or self.app.environment
+
+    @property
+    def policy(self) -> EnvironmentPolicy:
+        """The row of ``environments.json``, with the variables that override a field."""
+        row = policies()[self.sentry_environment]
+        overrides = {name: getattr(self.sentry, name, None) for name in EnvironmentPolicy.model_fields}
+        return row.model_copy(update={name: value for name, value in overrides.items() if value is not None})
+
+    @property
+    def diagnostics_open(self) -> bool:
+        """Whether the diagnostics routes need no token. One production setting is enough to close them."""
+        rows = (policies()[self.app.environment], policies()[self.sentry_environment])
+        return all(row.diagnostics == "open" for row in rows)
+
+
+def load_settings(more: Iterable[type[BaseSettings]] = ()) -> Settings:
+    """Read all settings.
+
+    Args:
+        more: Settings classes of extensions. They are only checked: an extension reads its own.
+
+    Raises:
+        ConfigurationError: some variables have bad values; the message names each.
+    """
+    lines: list[str] = []
+    for kind in more:
+        _load(kind, lines)
+    app = _load(AppSettings, lines)
+    sentry = _load(SentrySettings, lines)
+    if app is None or sentry is None or lines:
+        raise ConfigurationError("\n".join(lines))
+    return Settings(app, sentry)
+
+
+def _load(kind: type[Kind], lines: list[str]) -> Kind | None:
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        for fault in error.errors():
+            reason = fault.get("ctx", {}).get("error", fault["msg"])
+            lines.append(f"{prefix}{fault['loc'][0]}".upper() + f": {reason}")
+        return None

@@ -1,0 +1,39 @@
+"""Sentry: the only package that imports the SDK. Everything else uses the verbs below.
+
+Each works, and does nothing, when Sentry is off.
+"""
+
+from app.core.sentry.api import (
+    add_breadcrumb,
+    capture_exception,
+    capture_message,
+    capture_unhandled,
+    current_trace_id,
+    flush,
+    is_on,
+    set_context,
+    set_tag,
+    set_user_context,
+    start_span,
+    start_transaction,
+)
+from app.core.sentry.configure import configure_sentry, instrument_event_loop
+from app.core.sentry.release import find_release
+
+__all__ = [
+    "add_breadcrumb",
+    "capture_exception",
+    "capture_message",
+    "capture_unhandled",
+    "configure_sentry",
+    "current_trace_id",
+    "find_release",
+    "flush",
+    "instrument_event_loop",
+    "is_on",
+    "set_context",
+    "set_tag",
+    "set_user_context",
+    "start_span",
+    "start_transaction",
+]

@@ -1,0 +1,153 @@
+"""What business code says to Sentry."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import sentry_sdk
+from sentry_sdk.tracing import Span
+from sentry_sdk.utils import event_from_exception
+
+from app.core.sentry.filters import event_id_of
+
+Level = Literal["fatal", "critical", "error", "warning", "info", "debug"]
+
+FLUSH_SECONDS = 2.0
+
+
+def is_on() -> bool:
+    """Say whether events are sent."""
+    return sentry_sdk.get_client().is_active()
+
+
+def capture_exception(
+    error: BaseException,
+    *,
+    tags: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    user: Mapping[str, Any] | None = None,
+    **context: Any,
+) -> str | None:
+    """Report an exception that was handled.
+
+    Args:
+        error: The exception.
+        tags: Short values to search by.
+        extra: Values to read.
+        user: Who was affected, as for ``set_user_context``.
+        context: More values to read.
+
+    Returns:
+        The event's id; that of the earlier event when this exception was reported before; ``None`` when
+        nothing was sent.
+    """
+    with sentry_sdk.new_scope() as scope:
+        _annotate(scope, tags, {**(extra or {}), **context}, user)
+        return sentry_sdk.capture_exception(error) or event_id_of(error)
+
+
+def capture_unhandled(error: BaseException) -> str | None:
+    """Report an exception that nothing handled: Sentry counts it as a crash of the request.
+
+    Returns:
+        The event's id, as ``capture_exception``.
+    """
+    if not is_on():
+        return None
+    event, hint = event_from_exception(
+        error,
+        client_options=sentry_sdk.get_client().options,
+        mechanism={"type": "fastapi", "handled": False},
+    )
+    return sentry_sdk.capture_event(event, hint=hint) or event_id_of(error)
+
+
+def capture_message(
+    text: str,
+    level: Level = "info",
+    *,
+    tags: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    **context: Any,
+) -> str | None:
+    """Report something that is no exception.
+
+    Returns:
+        The event's id, or ``None`` when nothing was sent.
+    """
+    with sentry_sdk.new_scope() as scope:
+        _annotate(scope, tags, {**(extra or {}), **context}, None)
+        return sentry_sdk.capture_message(text, level)
+
+
+def set_user_context(
+    user_id: str | int | None = None,
+    email: str | None = None,
+    name: str | None = None,
+    **more: Any,
+) -> None:
+    """Say on whose behalf this request runs. Without arguments: on nobody's.
+
+    Only the id leaves, unless ``SENTRY_SEND_DEFAULT_PII`` is true.
+    """
+    user = _user({"id": user_id, "email": email, "username": name, **more})
+    sentry_sdk.get_isolation_scope().set_user(user or None)
+
+
+def set_tag(key: str, value: str | float | bool) -> None:  # noqa: FBT001 a tag's value may be a bool
+    """Add a short value to search by to what this request reports."""
+    sentry_sdk.get_isolation_scope().set_tag(key, value)
+
+
+def set_context(name: str, values: Mapping[str, Any]) -> None:
+    """Add a named group of values to read to what this request reports."""
+    sentry_sdk.get_isolation_scope().set_context(name, dict(values))
+
+
+def add_breadcrumb(
+    message: str, category: str = "app", level: Level = "info", data: Mapping[str, Any] | None = None
+) -> None:
+    """Note what happened; the last notes are sent with the next event of this request."""
+    sentry_sdk.add_breadcrumb(message=message, category=category, level=level, data=dict(data or {}))
+
+
+def start_transaction(name: str, op: str = "task") -> Span:
+    """Trace a piece of work that is no request. Use it with ``with``; it ends with the block."""
+    return sentry_sdk.start_transaction(name=name, op=op)
+
+
+def start_span(op: str, description: str | None = None) -> Span:
+    """Trace a part of the present work. Use it with ``with``; it ends with the block."""
+    return sentry_sdk.start_span(op=op, name=description)
+
+
+def current_trace_id() -> str | None:
+    """Return the id of the present trace, 32 hexadecimal digits, or ``None`` when Sentry is off."""
+    if not is_on():
+        return None
+    trace_id: str = sentry_sdk.get_current_scope().get_trace_context()["trace_id"]
+    return trace_id
+
+
+def flush() -> None:
+    """Wait until what was captured has been sent, at most ``FLUSH_SECONDS``."""
+    sentry_sdk.flush(FLUSH_SECONDS)
+
+
+def _annotate(
+    scope: sentry_sdk.Scope,
+    tags: Mapping[str, str] | None,
+    extra: Mapping[str, Any],
+    user: Mapping[str, Any] | None,
+) -> None:
+    for key, value in (tags or {}).items():
+        scope.set_tag(key, value)
+    for key, value in extra.items():
+        scope.set_extra(key, value)
+    if user:
+        scope.set_user(_user(user))
+
+
+def _user(values: Mapping[str, Any]) -> dict[str, Any]:
+    data_collection = sentry_sdk.get_client().options.get("data_collection") or {}
+    personal = bool(data_collection.get("user_info"))
+    return {key: value for key, value in values.items() if value is not None and (personal or key == "id")}

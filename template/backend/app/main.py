@@ -1,0 +1,76 @@
+"""The composition root: settings, then Sentry, then the application."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.api.errors import describe_problems, install_error_handlers
+from app.api.router import router
+from app.api.routes.health import PATHS as HEALTH_PATHS
+from app.core.config import ConfigurationError, Settings, load_settings
+from app.core.contracts import project
+from app.core.sentry import configure_sentry, find_release, flush, instrument_event_loop
+from app.extensions import EXTENSIONS
+
+LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
+
+# The API's own version. It changes when the API breaks its callers and not with every release.
+API_VERSION = "1"
+
+
+class Api(FastAPI):
+    """FastAPI whose description declares the problems."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        if not self.openapi_schema:
+            self.openapi_schema = describe_problems(super().openapi())
+        return self.openapi_schema
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    instrument_event_loop()
+    async with AsyncExitStack() as stack:
+        stack.callback(flush)
+        for extension in EXTENSIONS:
+            if extension.lifespan:
+                await stack.enter_async_context(extension.lifespan(app))
+        yield
+
+
+def create_app(settings: Settings, release: str) -> FastAPI:
+    """Build the application. Sentry has to be configured before, because it instruments routes as they are made."""
+    app = Api(
+        title=project().name,
+        description=project().description,
+        version=API_VERSION,
+        lifespan=_lifespan,
+        # Short names for the functions of the typed client.
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.settings = settings
+    app.state.release = release
+    install_error_handlers(app)
+    app.include_router(router)
+    return app
+
+
+def _start() -> FastAPI:
+    try:
+        settings = load_settings(extension.settings for extension in EXTENSIONS if extension.settings)
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    logging.basicConfig(level=settings.app.log_level, format=LOG_FORMAT)
+    release = settings.sentry.release or find_release()
+    ignored_paths = [*HEALTH_PATHS, *(path for extension in EXTENSIONS for path in extension.ignored_paths)]
+    integrations = [name for extension in EXTENSIONS for name in extension.sentry_integrations]
+    configure_sentry(settings, release, ignored_paths=ignored_paths, integrations=integrations)
+    return create_app(settings, release)
+
+
+app = _start()

@@ -1,0 +1,97 @@
+"""Fixtures. No test reaches the network or reads the settings of this machine."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sentry_sdk
+from fastapi import APIRouter, FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, settings
+from sentry_sdk.scope import Scope
+
+for variable in [name for name in os.environ if name.startswith("SENTRY_") or name in {"ENVIRONMENT", "LOG_LEVEL"}]:
+    del os.environ[variable]
+# Importing app.main starts the application: with Sentry off, whatever a .env file says.
+os.environ["SENTRY_DSN"] = ""
+
+from app.api.routes.health import PATHS as HEALTH_PATHS  # noqa: E402
+from app.core.config import AppSettings, SentrySettings, Settings, load_settings  # noqa: E402
+from app.core.sentry import configure_sentry  # noqa: E402
+from app.main import create_app  # noqa: E402
+from tests.support import (  # noqa: E402
+    DSN,
+    RELEASE,
+    LoadSettings,
+    MakeApp,
+    RecordingTransport,
+    Sent,
+    StartSentry,
+)
+
+# The same examples on every machine, however slow it is.
+settings.register_profile(
+    "project", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True)
+def clean_scopes() -> Iterator[None]:
+    """Leave no client, user, tag or breadcrumb to the next test."""
+    yield
+    sentry_sdk.get_client().close()
+    sentry_sdk.get_global_scope().set_client(None)
+    for scope in (Scope.get_global_scope(), Scope.get_isolation_scope(), Scope.get_current_scope()):
+        scope.clear()
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> LoadSettings:
+    """Return a function that loads the settings from the given variables alone."""
+    for kind in (AppSettings, SentrySettings):
+        monkeypatch.setitem(kind.model_config, "env_file", None)
+
+    def load_from(**variables: str) -> Settings:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return load_settings()
+
+    return load_from
+
+
+@pytest.fixture
+def start_sentry(load: LoadSettings) -> StartSentry:
+    """Return a function that starts Sentry with the given variables and returns what is sent."""
+
+    def start(*, options: dict[str, object] | None = None, **variables: str) -> Sent:
+        # The profiler's thread has no part in most tests.
+        settings = load(**{"SENTRY_DSN": DSN, "SENTRY_PROFILES_SAMPLE_RATE": "0", **variables})
+        overrides: dict[str, Any] = {"transport": RecordingTransport, **(options or {})}
+        configure_sentry(settings, RELEASE, ignored_paths=HEALTH_PATHS, **overrides)
+        transport = sentry_sdk.get_client().transport
+        assert isinstance(transport, RecordingTransport)
+        return Sent(transport.recorder)
+
+    return start
+
+
+@pytest.fixture
+def make_app(load: LoadSettings) -> MakeApp:
+    """Return a function that builds the application, with routes of the test added."""
+
+    def make(router: APIRouter | None = None, **variables: str) -> FastAPI:
+        app = create_app(load(**variables), RELEASE)
+        if router:
+            app.include_router(router)
+        return app
+
+    return make
+
+
+@pytest.fixture
+def client(make_app: MakeApp) -> Iterator[TestClient]:
+    """Return a caller of the application as it is in development."""
+    with TestClient(make_app(), raise_server_exceptions=False) as caller:
+        yield caller

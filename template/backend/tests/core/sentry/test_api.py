@@ -1,0 +1,136 @@
+"""The verbs: what business code says, and what is sent."""
+
+import pytest
+from fastapi import APIRouter
+from fastapi.testclient import TestClient
+
+from app.core import sentry
+from tests.support import MakeApp, StartSentry, values
+
+
+def use_every_verb() -> list[str | None]:
+    sentry.set_user_context(user_id=42, email="ada@example.com", name="Ada", plan="gold")
+    sentry.set_tag("mission_type", "deployment")
+    sentry.set_context("mission", {"steps": 3})
+    sentry.add_breadcrumb("started", category="mission", level="info", data={"step": 1})
+    with sentry.start_transaction(name="process_mission", op="task.run") as transaction:
+        transaction.set_tag("mission_id", "m1")
+        with sentry.start_span(op="db.query", description="Fetch mission data"), sentry.start_span("cache.set", "Keep"):
+            pass
+    return [
+        sentry.capture_exception(ValueError("broken"), tags={"part": "engine"}, extra={"load": 0.5}, mission="m1"),
+        sentry.capture_message("half way", "warning", tags={"part": "engine"}, extra={"load": 0.5}, mission="m1"),
+    ]
+
+
+def test_every_verb_works_without_sentry() -> None:
+    assert use_every_verb() == [None, None]
+    assert sentry.capture_unhandled(ValueError("broken")) is None
+    assert not sentry.is_on()
+    assert sentry.current_trace_id() is None
+    sentry.flush()
+
+
+def test_captures_return_the_id_of_what_they_sent(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    ids = use_every_verb()
+
+    assert [event["event_id"] for event in sent.events] == ids
+
+
+def test_events_carry_what_was_said_before(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+    use_every_verb()
+
+    for event in sent.events:
+        assert event["user"] == {"id": 42}
+        assert event["tags"] == {"mission_type": "deployment", "part": "engine"}
+        assert event["contexts"]["mission"] == {"steps": 3}
+        assert event["extra"]["load"] == 0.5
+        assert event["extra"]["mission"] == "m1"
+        [crumb] = [crumb for crumb in event["breadcrumbs"]["values"] if crumb["category"] == "mission"]
+        assert (crumb["message"], crumb["level"], crumb["data"]) == ("started", "info", {"step": 1})
+    error, message = sent.events
+    assert values(error)[-1]["mechanism"]["handled"] is True
+    assert (message["message"], message["level"]) == ("half way", "warning")
+
+
+def test_work_is_traced_with_its_spans(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+    use_every_verb()
+
+    [transaction] = sent.transactions
+    assert transaction["transaction"] == "process_mission"
+    assert transaction["contexts"]["trace"]["op"] == "task.run"
+    assert transaction["tags"]["mission_id"] == "m1"
+    assert {(span["op"], span["description"]) for span in transaction["spans"]} == {
+        ("db.query", "Fetch mission data"),
+        ("cache.set", "Keep"),
+    }
+
+
+def test_what_is_said_for_one_event_does_not_stay(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    sentry.capture_message("first", tags={"only": "here"}, user={"id": 1})
+    sentry.capture_message("second")
+
+    first, second = sent.events
+    assert first["tags"] == {"only": "here"}
+    assert "tags" not in second
+    assert "user" not in second
+
+
+@pytest.mark.parametrize(
+    ("allowed", "user"),
+    [("false", {"id": 42}), ("true", {"id": 42, "email": "ada@example.com", "username": "Ada", "plan": "gold"})],
+)
+def test_only_the_id_of_a_user_leaves_unless_allowed(
+    allowed: str, user: dict[str, object], start_sentry: StartSentry
+) -> None:
+    sent = start_sentry(SENTRY_SEND_DEFAULT_PII=allowed)
+
+    sentry.set_user_context(user_id=42, email="ada@example.com", name="Ada", plan="gold")
+    sentry.capture_message("on behalf of Ada")
+
+    assert sent.events[0]["user"] == user
+
+
+def test_a_user_can_be_forgotten(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    sentry.set_user_context(user_id=42)
+    sentry.set_user_context()
+    sentry.capture_message("on nobody's behalf")
+
+    assert "user" not in sent.events[0]
+
+
+def test_one_request_does_not_see_the_context_of_another(start_sentry: StartSentry, make_app: MakeApp) -> None:
+    router = APIRouter()
+
+    @router.get("/as/{user}")
+    def act(user: str) -> None:
+        if user != "nobody":
+            sentry.set_user_context(user_id=user)
+            sentry.set_tag("acting", user)
+        sentry.capture_message("acted")
+
+    sent = start_sentry()
+    client = TestClient(make_app(router))
+    client.get("/as/ada")
+    client.get("/as/nobody")
+
+    ada, nobody = sent.events
+    assert (ada["user"], ada["tags"]) == ({"id": "ada"}, {"acting": "ada"})
+    assert "user" not in nobody
+    assert "tags" not in nobody
+
+
+def test_an_exception_that_was_reported_keeps_its_id(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+    error = ValueError("broken")
+
+    assert sentry.capture_exception(error) == sentry.capture_exception(error) == sentry.capture_unhandled(error)
+    assert len(sent.events) == 1

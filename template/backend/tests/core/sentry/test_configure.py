@@ -1,0 +1,128 @@
+"""Starting Sentry, or leaving everything alone."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+import sentry_sdk
+from fastapi.testclient import TestClient
+
+from app.core.contracts import ROOT
+from app.core.sentry import configure_sentry, instrument_event_loop
+from tests.support import DSN, RELEASE, LoadSettings, MakeApp, RecordingTransport, StartSentry
+
+PRINT_STATE = """
+import json, logging, sys
+import app.main, sentry_sdk
+from sentry_sdk.integrations import _installed_integrations
+json.dump([sentry_sdk.get_client().is_active(), sorted(_installed_integrations),
+           logging.Logger.callHandlers.__module__], sys.stdout)
+"""
+
+
+def run_app(**variables: str) -> subprocess.CompletedProcess[str]:
+    """Import the application in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", PRINT_STATE],
+        cwd=ROOT / "backend",
+        env={**os.environ, "SENTRY_RELEASE": RELEASE, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_without_a_dsn_nothing_of_the_sdk_is_set_up() -> None:
+    process = run_app(SENTRY_DSN="")
+
+    assert process.stdout == '[false, [], "logging"]'
+    assert "Sentry is off: SENTRY_DSN is empty" in process.stderr
+
+
+def test_one_line_says_how_sentry_was_started() -> None:
+    process = run_app(SENTRY_DSN="http://public@127.0.0.1:9/1", ENVIRONMENT="production")
+
+    assert f"Sentry initialized | environment=production, traces_sample_rate=0.1, release={RELEASE}" in process.stderr
+    assert process.stdout.startswith("[true")
+    assert "public" not in process.stderr
+
+
+def test_the_integrations_are_the_ones_that_were_named(start_sentry: StartSentry) -> None:
+    start_sentry()
+
+    assert sorted(sentry_sdk.get_client().integrations) == [
+        "atexit",
+        "dedupe",
+        "excepthook",
+        "fastapi",
+        "logging",
+        "modules",
+        "starlette",
+        "stdlib",
+        "threading",
+    ]
+
+
+def test_an_extension_names_integrations(load: LoadSettings) -> None:
+    configure_sentry(
+        load(SENTRY_DSN=DSN), RELEASE, integrations=["socket.SocketIntegration"], transport=RecordingTransport
+    )
+
+    assert "socket" in sentry_sdk.get_client().integrations
+
+
+def test_variables_of_the_sdk_do_not_change_anything(start_sentry: StartSentry) -> None:
+    start_sentry(SENTRY_SPOTLIGHT="true")
+
+    assert sentry_sdk.get_client().spotlight is None
+
+
+def test_a_task_that_fails_is_reported(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    async def fail() -> None:
+        raise RuntimeError("in the background")
+
+    async def main() -> None:
+        instrument_event_loop()
+        await asyncio.gather(asyncio.create_task(fail()), return_exceptions=True)
+
+    asyncio.run(main())
+
+    [event] = sent.events
+    assert event["exception"]["values"][-1]["mechanism"] == {"type": "asyncio", "handled": False}
+
+
+def test_the_event_loop_is_left_alone_without_sentry() -> None:
+    async def main() -> object:
+        instrument_event_loop()
+        return asyncio.get_running_loop().get_task_factory()
+
+    assert asyncio.run(main()) is None
+
+
+@pytest.mark.parametrize(("environment", "expected"), [("development", True), ("production", False)])
+def test_local_variables_are_sent_where_the_policy_says_so(
+    environment: str, expected: bool, start_sentry: StartSentry, make_app: MakeApp
+) -> None:
+    sent = start_sentry(SENTRY_ENVIRONMENT=environment, SENTRY_DIAGNOSTICS_TOKEN="x" * 16)
+
+    TestClient(make_app(), raise_server_exceptions=False).get(
+        "/api/v1/sentry-test/division", headers={"Authorization": "Bearer " + "x" * 16}
+    )
+
+    frame = sent.events[0]["exception"]["values"][-1]["stacktrace"]["frames"][-1]
+    assert ("vars" in frame) is expected
+    assert frame["context_line"].strip() == "return dividend / divisor"
+
+
+def test_requests_are_profiled_where_the_policy_says_so(start_sentry: StartSentry, client: TestClient) -> None:
+    sent = start_sentry(SENTRY_PROFILES_SAMPLE_RATE="1")
+
+    client.get("/api/v1/sentry-test/slow?seconds=0.2")
+
+    [transaction] = sent.transactions
+    assert transaction["contexts"]["profile"]["profiler_id"]
+    assert sent.wait_for("profile_chunk")

@@ -1,0 +1,91 @@
+"""The SDK's options as a function of the settings. No SDK is started here."""
+
+import re
+from inspect import signature
+from typing import Any
+
+import pytest
+from sentry_sdk.consts import ClientConstructor
+
+from app.core.sentry.options import build_data_collection, build_options
+from tests.support import DSN, RELEASE, LoadSettings
+
+PER_ENVIRONMENT = [
+    ("development", 1.0, 100, True, "medium", ["incoming_request"]),
+    ("staging", 0.5, 100, True, "medium", ["incoming_request"]),
+    ("production", 0.1, 50, False, "never", []),
+]
+
+# These are deprecated, or would bring data back that we do not collect.
+REFUSED = {"send_default_pii", "enable_tracing", "profiles_sample_rate", "event_scrubber", "traces_sample_rate"}
+
+
+def sample(options: dict[str, Any], **context: object) -> float:
+    rate: float = options["traces_sampler"](context)
+    return rate
+
+
+@pytest.mark.parametrize(("name", "rate", "crumbs", "variables", "body_size", "bodies"), PER_ENVIRONMENT)
+def test_each_environment_has_its_policy(
+    name: str, rate: float, crumbs: int, variables: bool, body_size: str, bodies: list[str], load: LoadSettings
+) -> None:
+    options = build_options(load(SENTRY_DSN=DSN, ENVIRONMENT=name), RELEASE)
+
+    assert options["dsn"] == DSN
+    assert options["environment"] == name
+    assert options["release"] == RELEASE
+    assert sample(options) == rate
+    assert options["profile_session_sample_rate"] == rate
+    assert options["sample_rate"] == 1.0
+    assert options["max_breadcrumbs"] == crumbs
+    assert options["include_local_variables"] is variables
+    assert options["data_collection"]["stack_frame_variables"] is variables
+    assert options["max_request_body_size"] == body_size
+    assert options["data_collection"]["http_bodies"] == bodies
+
+
+def test_every_option_exists_and_none_is_deprecated(load: LoadSettings) -> None:
+    options = build_options(load(SENTRY_DSN=DSN), RELEASE)
+
+    assert options.keys() <= signature(ClientConstructor.__init__).parameters.keys()
+    assert not options.keys() & REFUSED
+
+
+def test_every_category_of_data_is_decided(load: LoadSettings) -> None:
+    collected = build_data_collection(load())
+
+    assert collected == {
+        "user_info": False,
+        "cookies": {"mode": "off"},
+        "http_headers": {"request": {"mode": "allowlist", "terms": ["content-type", "user-agent", "host"]}},
+        "http_bodies": ["incoming_request"],
+        "url_query_params": {"mode": "off"},
+        "graphql": {"document": False, "variables": False},
+        "gen_ai": {"inputs": False, "outputs": False},
+        "database_query_data": False,
+        "queues": False,
+        "stack_frame_variables": True,
+        "frame_context_lines": 5,
+    }
+
+
+def test_personal_data_leaves_only_on_request(load: LoadSettings) -> None:
+    assert build_data_collection(load(SENTRY_SEND_DEFAULT_PII="true"))["user_info"] is True
+
+
+def test_tracing_can_be_switched_off(load: LoadSettings) -> None:
+    options = build_options(load(SENTRY_DSN=DSN, SENTRY_ENABLE_TRACING="false"), RELEASE)
+
+    assert options["traces_sampler"] is None
+    assert options["profile_session_sample_rate"] is None
+
+
+def test_trace_headers_go_to_named_hosts_only(load: LoadSettings) -> None:
+    assert build_options(load(SENTRY_DSN=DSN), RELEASE)["trace_propagation_targets"] == []
+    [target] = build_options(load(SENTRY_TRACE_TARGETS="api.example.com"), RELEASE)["trace_propagation_targets"]
+
+    assert re.search(target, "https://api.example.com/v1")
+    assert re.search(target, "http://api.example.com")
+    assert not re.search(target, "https://api.example.com.evil.net/")
+    assert not re.search(target, "https://evil.net/?https://api.example.com/")
+    assert not re.search(target, "https://apiXexample.com/")

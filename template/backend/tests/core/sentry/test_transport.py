@@ -1,0 +1,223 @@
+"""The one place that everything passes: nothing secret leaves, in whatever kind of item it hides."""
+
+import asyncio
+import logging
+import secrets
+from typing import Any
+
+import pytest
+import sentry_sdk
+from fastapi import APIRouter, Request
+from fastapi.testclient import TestClient
+from sentry_sdk.envelope import Envelope, Item, PayloadRef
+
+from app.core import sentry
+from app.core.sentry.scrubber import Scrubber
+from app.core.sentry.transport import ScrubbingTransport
+from tests.support import MakeApp, RecordingTransport, StartSentry
+
+logger = logging.getLogger(__name__)
+router = APIRouter()
+
+# Made here and now, because a stack trace shows the lines of this file.
+CANARY = secrets.token_hex(12)
+JWT = f"eyJhbGciOiJIUzI1NiJ9.{secrets.token_urlsafe(24)}.{secrets.token_urlsafe(24)}"
+NUMBER = str(4111_1111_1111_1111)
+CARD = " ".join(NUMBER[start : start + 4] for start in range(0, 16, 4))
+EMAIL = f"ada.{secrets.token_hex(4)}@example.com"
+PLANTED = (CANARY, JWT, NUMBER, CARD, EMAIL)
+
+
+class Vault:
+    def __repr__(self) -> str:
+        return f"Vault(password={CANARY!r}, card={CARD})"
+
+
+@router.post("/orders")
+async def order(request: Request, body: dict[str, Any]) -> None:
+    api_key = CANARY
+    vault = Vault()
+    nested = {"deeper": {"client_secret": CANARY, "note": f"pay with {CARD}"}}
+    logger.error("signing in with password=%s and %s", CANARY, JWT)
+    logger.info("signing in with password=%s and %s", CANARY, JWT, extra={"refresh_token": CANARY})
+    sentry.set_user_context(user_id=7, email=EMAIL, name=CANARY)
+    sentry.set_tag("session_id", CANARY)
+    sentry.set_context("account", {"password": CANARY, "owner": EMAIL})
+    sentry.add_breadcrumb(f"GET https://user:{CANARY}@example.com/?token={CANARY}", data={"secret": CANARY})
+    with sentry.start_span("db.query", f"SELECT 1 -- password='{CANARY}'") as span:
+        span.set_data("authorization", f"Bearer {CANARY}")
+    sentry.capture_message(f"card {CARD}, mail {EMAIL}", extra={"payload": f'{{"password": "{CANARY}"}}'})
+    raise RuntimeError(
+        f"Authorization: Bearer {CANARY} | {JWT} | {EMAIL} | {vault} {nested} {len(api_key)} {len(body)} {request}"
+    )
+
+
+def place_order(make_app: MakeApp) -> None:
+    TestClient(make_app(router), raise_server_exceptions=False).post(
+        f"/orders?token={CANARY}&q={EMAIL}",
+        json={"password": CANARY, "items": [{"card_number": CARD}], "comment": f"write to {EMAIL}"},
+        headers={"Authorization": f"Bearer {CANARY}", "Cookie": f"sessionid={CANARY}", "X-Api-Key": CANARY},
+    )
+
+
+def assert_clean(raw: bytes) -> None:
+    """Show the surroundings of each secret that is left."""
+    text = raw.decode()
+    assert [text[max(0, at - 80) : at + 40] for secret in PLANTED if (at := text.find(secret)) >= 0] == []
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_secrets_of_a_request_never_leave(environment: str, start_sentry: StartSentry, make_app: MakeApp) -> None:
+    sent = start_sentry(ENVIRONMENT=environment, SENTRY_TRACES_SAMPLE_RATE="1")
+
+    place_order(make_app)
+
+    assert {"event", "log", "transaction"} <= set(sent.types)
+    assert len(sent.events) == 3
+    assert_clean(sent.raw)
+
+
+def test_streamed_spans_are_scrubbed_although_their_hook_could_not_drop_them(start_sentry: StartSentry) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a hook is broken")
+
+    sent = start_sentry(options={"trace_lifecycle": "stream", "before_send_span": fail})
+
+    with sentry_sdk.traces.start_span(f"token={CANARY}", attributes={"db.password": CANARY, "note": EMAIL}):
+        pass
+
+    assert "span" in sent.types
+    assert_clean(sent.raw)
+
+
+def test_what_is_not_secret_survives(start_sentry: StartSentry, make_app: MakeApp) -> None:
+    sent = start_sentry()
+
+    place_order(make_app)
+
+    error = sent.events[-1]
+    assert error["request"]["method"] == "POST"
+    assert error["request"]["headers"]["content-type"] == "application/json"
+    assert error["request"]["data"]["items"] == [{"card_number": "[Filtered]"}]
+    assert error["request"]["data"]["comment"] == "write to [Filtered:email]"
+    assert error["user"] == {"id": 7}
+    assert error["transaction"] == "/orders"
+    assert error["exception"]["values"][-1]["value"].startswith("Authorization: [Filtered:header]")
+
+
+@pytest.mark.parametrize("allowed", ["false", "true"])
+def test_with_personal_data_allowed_secrets_still_never_leave(
+    allowed: str, start_sentry: StartSentry, make_app: MakeApp
+) -> None:
+    sent = start_sentry(SENTRY_SEND_DEFAULT_PII=allowed)
+
+    place_order(make_app)
+
+    assert (EMAIL.encode() in sent.raw) is (allowed == "true")
+    assert JWT.encode() not in sent.raw
+    assert CARD.encode() not in sent.raw
+
+
+def test_metrics_check_ins_and_sessions_are_scrubbed(start_sentry: StartSentry) -> None:
+    sent = start_sentry(options={"environment": EMAIL})
+
+    sentry_sdk.metrics.count("orders", 1, attributes={"token": CANARY, "note": EMAIL})
+    sentry_sdk.crons.capture_checkin(monitor_slug=f"nightly-{EMAIL}", status="ok")
+    sentry_sdk.get_isolation_scope().start_session(session_mode="application")
+    sentry_sdk.get_isolation_scope().end_session()
+
+    assert {"trace_metric", "check_in"} <= set(sent.types)
+    assert {"session", "sessions"} & set(sent.types)
+    assert_clean(sent.raw)
+
+
+def test_a_metric_keeps_the_shape_of_its_attributes(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    sentry_sdk.metrics.count("orders", 1, attributes={"token": CANARY, "shop": "north"})
+
+    [batch] = sent.items("trace_metric")
+    attributes = batch["items"][0]["attributes"]
+    assert attributes["token"] == {"value": "[Filtered]", "type": "string"}
+    assert attributes["shop"] == {"value": "north", "type": "string"}
+
+
+def test_text_attachments_are_scrubbed_and_other_bytes_stay_here(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+    scope = sentry_sdk.get_isolation_scope()
+    scope.add_attachment(bytes=f"password={CANARY}".encode(), filename=f"{EMAIL}.txt", content_type="text/plain")
+    scope.add_attachment(bytes=b"\x00" + CANARY.encode(), filename="core.bin")
+
+    sentry.capture_message("with attachments")
+
+    assert sent.types.count("attachment") == 1
+    assert b"password=[Filtered]" in sent.raw
+    assert_clean(sent.raw)
+    assert ("before_send", "attachment") in sent.lost
+
+
+def test_ids_that_look_like_card_numbers_survive(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+    sentry_sdk.capture_event({"message": "look", "contexts": {"trace": {"trace_id": NUMBER * 2, "span_id": NUMBER}}})
+
+    assert sent.events[0]["contexts"]["trace"]["span_id"] == NUMBER
+
+
+class BrokenScrubber(Scrubber):
+    def scrub(self, value: Any) -> Any:
+        raise RuntimeError(f"cannot scrub {value}")
+
+
+def test_what_cannot_be_scrubbed_is_dropped_and_counted(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+    transport = sentry_sdk.get_client().transport
+    assert isinstance(transport, ScrubbingTransport)
+    transport._scrubber = BrokenScrubber(transport._scrubber._rules)
+
+    sentry.capture_message("cannot be scrubbed")
+
+    assert sent.raw == b""
+    assert ("internal_sdk_error", "error") in sent.lost
+
+
+def test_what_fails_in_the_worker_is_dropped_there(start_sentry: StartSentry, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_sentry()
+    transport = sentry_sdk.get_client().transport
+    assert isinstance(transport, RecordingTransport)
+    handed_over: list[Envelope] = []
+    monkeypatch.setattr(transport.recorder, "capture_envelope", handed_over.append)
+
+    transport.capture_envelope(Envelope(items=[Item(PayloadRef(json={"weird": {1, 2}}), type="event")]))
+    transport.capture_envelope(Envelope(items=[Item(PayloadRef(json={"huge": 10**5000}), type="event")]))
+
+    assert [item.get_bytes() for envelope in handed_over for item in envelope] == [
+        b'{"weird":"[Filtered:type]"}',
+        b'{"huge":"[Filtered:length]"}',
+    ]
+
+
+def test_the_payload_of_the_caller_is_not_changed(start_sentry: StartSentry) -> None:
+    start_sentry()
+    transport = sentry_sdk.get_client().transport
+    assert transport
+    payload = {"password": CANARY, "list": [CARD]}
+
+    transport.capture_envelope(Envelope(items=[Item(PayloadRef(json=payload), type="event")]))
+
+    assert payload == {"password": CANARY, "list": [CARD]}
+
+
+def test_scrubbing_happens_off_the_event_loop(start_sentry: StartSentry) -> None:
+    start_sentry()
+    transport = sentry_sdk.get_client().transport
+    assert isinstance(transport, RecordingTransport)
+    handed_over: list[Envelope] = []
+
+    async def capture() -> None:
+        transport.recorder.capture_envelope = handed_over.append  # type: ignore[assignment, method-assign]
+        sentry.capture_message("later")
+
+    asyncio.run(capture())
+
+    assert all(item.payload.bytes is None for envelope in handed_over for item in envelope)
+    assert handed_over

@@ -1,0 +1,114 @@
+"""What the tests share: a transport that keeps what would have been sent."""
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import sentry_sdk
+from fastapi import FastAPI
+from sentry_sdk.envelope import Envelope, Item
+from sentry_sdk.transport import Transport
+
+from app.core.config import Settings
+from app.core.sentry.transport import ScrubbingTransport
+
+DSN = "https://public@sentry.example.com/1"
+RELEASE = "my-app@0.1.0+4f2c9ab01d3e"
+
+Payload = dict[str, Any]
+StartSentry = Callable[..., "Sent"]
+MakeApp = Callable[..., FastAPI]
+LoadSettings = Callable[..., Settings]
+
+
+class Recorder(Transport):
+    """Stands where the SDK's HTTP transport stands, and keeps the bytes of each envelope."""
+
+    def __init__(self, options: dict[str, Any] | None = None) -> None:
+        super().__init__(options)
+        self.envelopes: list[bytes] = []
+        self.lost: list[tuple[str, str | None]] = []
+        self.arrived = threading.Condition()
+
+    def capture_envelope(self, envelope: Envelope) -> None:
+        with self.arrived:
+            self.envelopes.append(envelope.serialize())
+            self.arrived.notify_all()
+
+    def record_lost_event(
+        self,
+        reason: str,
+        data_category: str | None = None,
+        item: Item | None = None,
+        *,
+        quantity: int = 1,
+    ) -> None:
+        del item, quantity
+        self.lost.append((reason, data_category))
+
+
+class RecordingTransport(ScrubbingTransport):
+    """The transport of the application, up to the point where bytes would leave."""
+
+    delivery = Recorder
+
+    @property
+    def recorder(self) -> Recorder:
+        assert isinstance(self._inner, Recorder)
+        return self._inner
+
+
+class Sent:
+    """What was sent so far."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of all envelopes."""
+        sentry_sdk.flush()
+        return b"\n".join(self._recorder.envelopes)
+
+    @property
+    def lost(self) -> list[tuple[str, str | None]]:
+        """Reason and category of what was dropped."""
+        return self._recorder.lost
+
+    @property
+    def types(self) -> list[str]:
+        """The type of each item."""
+        return [str(item.type) for item in self._items()]
+
+    @property
+    def events(self) -> list[Payload]:
+        return self.items("event")
+
+    @property
+    def transactions(self) -> list[Payload]:
+        return self.items("transaction")
+
+    @property
+    def logs(self) -> list[Payload]:
+        return [log for batch in self.items("log") for log in batch["items"]]
+
+    def items(self, kind: str) -> list[Payload]:
+        """The payloads of one type of item."""
+        return [json.loads(item.get_bytes()) for item in self._items() if item.type == kind]
+
+    def wait_for(self, kind: str) -> list[Payload]:
+        """Return ``items`` once there is one: some kinds come from a thread of the SDK."""
+        with self._recorder.arrived:
+            assert self._recorder.arrived.wait_for(lambda: self.items(kind), timeout=10)
+        return self.items(kind)
+
+    def _items(self) -> list[Item]:
+        sentry_sdk.flush()
+        return [item for envelope in self._recorder.envelopes for item in Envelope.deserialize(envelope).items]
+
+
+def values(event: Payload) -> list[Payload]:
+    """Return the exceptions of an event, the outermost last."""
+    exceptions: list[Payload] = event["exception"]["values"]
+    return exceptions
