@@ -101,7 +101,7 @@ def test_an_update_from_any_release_keeps_what_the_owner_did(
     main.write_text(main.read_text("utf-8") + "\n# Our own line.\n", "utf-8")
     route = project.path / "backend/app/api/routes/orders.py"
     route.write_text('"""Our own file in a folder of the template."""\n', "utf-8")
-    (project.path / ".editorconfig").unlink()
+    (project.path / "docs/troubleshooting.md").unlink()
     changelog = project.path / "CHANGELOG.md"
     changelog.write_text("# Our changelog\n", "utf-8")
     lock = project.path / "backend/uv.lock"
@@ -113,12 +113,18 @@ def test_an_update_from_any_release_keeps_what_the_owner_did(
     assert readme.read_text("utf-8").endswith("\nOur own paragraph.\n")
     assert main.read_text("utf-8").endswith("\n# Our own line.\n")
     assert route.read_text("utf-8").startswith('"""Our own file')
-    assert not (project.path / ".editorconfig").exists()
+    assert not (project.path / "docs/troubleshooting.md").exists()
     assert changelog.read_text("utf-8") == "# Our changelog\n"
     assert lock.read_text("utf-8") == "version = 1\n"
     fresh = tmp_path / "fresh"
     run_copy(str(template), fresh, data=example(name), defaults=True, quiet=True)
-    ours = {"README.md", ".editorconfig", "backend/app/main.py", "backend/app/api/routes/orders.py", "backend/uv.lock"}
+    ours = {
+        "README.md",
+        "docs/troubleshooting.md",
+        "backend/app/main.py",
+        "backend/app/api/routes/orders.py",
+        "backend/uv.lock",
+    }
     assert differences(project.path, fresh) <= OWNED | ours
 
 

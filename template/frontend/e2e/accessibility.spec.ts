@@ -43,17 +43,18 @@ for (const colorScheme of ["light", "dark"] as const) {
 
 test("everything can be done with the keyboard", async ({ page, complaints }) => {
   complaints.expected.push(/broke on purpose/);
-  const focused = page.locator(":focus");
+  const focusedText = () => page.evaluate(() => document.activeElement?.textContent);
   const tabTo = async (name: string) => {
     for (let step = 0; step < 20; step++) {
       await page.keyboard.press("Tab");
-      if ((await focused.textContent()) === name) {
+      if ((await focusedText()) === name) {
         return;
       }
     }
     throw new Error(`Tab does not reach ${name}`);
   };
   await page.goto("/");
+  await expect(page.getByRole("heading", { name: "Diagnostics" })).toBeVisible();
   await tabTo("Break the browser");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("log").getByRole("listitem")).toHaveCount(1);

@@ -7,22 +7,31 @@ type Payload = any;
 export const API = 1;
 export const BROWSER = 2;
 
-/** What arrived at the sink. */
+/** What arrived at the sink from the visits of one test; other tests may still have something on its way. */
 class Sink {
-  readonly #url = `${process.env.SINK_URL}/received`;
+  readonly #traces = new Set<string>();
 
-  async clear(): Promise<void> {
-    await fetch(this.#url, { method: "DELETE" });
+  /** Learns the traces of the visits from the requests of the page. */
+  watch(page: Page): void {
+    page.on("request", (request) => {
+      const trace = request.headers()["sentry-trace"]?.split("-")[0];
+      if (trace) {
+        this.#traces.add(trace);
+      }
+    });
   }
 
+  /** Everything that came since the tests began. */
   async received(): Promise<Received[]> {
-    return (await fetch(this.#url)).json();
+    return (await fetch(`${process.env.SINK_URL}/received`)).json();
   }
 
-  /** The payloads of one type of item that a project got so far. */
+  /** The payloads of one type of item that a project got from this test so far. */
   async items(project: number, type: string): Promise<Payload[]> {
     const envelopes = (await this.received()).filter((envelope) => envelope.project === project);
-    return envelopes.flatMap((envelope) => payloads(envelope.body, type));
+    return envelopes
+      .flatMap((envelope) => payloads(envelope.body, type))
+      .filter((payload) => this.#traces.has(payload.contexts?.trace.trace_id));
   }
 
   /** Waits for an item of this type that matches, and returns it. */
@@ -74,15 +83,11 @@ export const test = base.extend<Fixtures>({
   sentry: ["on", { option: true }],
   baseURL: ({ sentry }, use) =>
     use(sentry === "on" ? process.env.PAGE_URL_ON : process.env.PAGE_URL_OFF),
-  sink: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the braces.
-    async ({}, use) => {
-      const sink = new Sink();
-      await sink.clear();
-      await use(sink);
-    },
-    { auto: true },
-  ],
+  sink: async ({ page }, use) => {
+    const sink = new Sink();
+    sink.watch(page);
+    await use(sink);
+  },
   complaints: [
     async ({ page }, use) => {
       const complaints = new Complaints();

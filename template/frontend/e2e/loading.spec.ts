@@ -79,7 +79,6 @@ test.describe("without a DSN", () => {
 
   test("the SDK is never requested, and the page says that Sentry is off", async ({
     page,
-    sink,
     complaints,
   }) => {
     complaints.expected.push(/broke on purpose/, /status of 500/);
@@ -106,6 +105,5 @@ test.describe("without a DSN", () => {
     await expect(page.getByText("Sentry is off, so this error was not reported.")).toBeVisible();
 
     expect(requests.filter((url) => /sdk-|envelope/.test(url))).toEqual([]);
-    expect(await sink.received()).toEqual([]);
   });
 });

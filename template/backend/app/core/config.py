@@ -4,109 +4,21 @@ Real environment variables win over the file. An empty value means "not set"; fo
 "Sentry is off". A bad value stops the process with one readable line per variable.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar, get_args
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
-from pydantic import BeforeValidator, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.contracts import ROOT, EnvironmentName, EnvironmentPolicy, policies
+from app.core.variables import Dsn, Environment, Hosts, LogLevel, Rate, Release, Switch, Token
 
 ENV_FILE = ROOT / ".env"
-MINIMUM_TOKEN_LENGTH = 16
-
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-
-_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-_SHOWABLE = re.compile(r"[A-Za-z0-9_.,+-]{1,40}")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
-# https://docs.sentry.io/product/releases/naming-releases/ forbids more; this is what our own script makes.
-_RELEASE = re.compile(r"[A-Za-z0-9._+@-]{1,200}")
 
 
 class ConfigurationError(Exception):
     """Settings that a person has to correct: one line per variable, without secrets."""
-
-
-def _shown(text: str) -> str:
-    """Return the value for a message, unless it looks unlike a setting: it may be a misplaced secret."""
-    return text if _SHOWABLE.fullmatch(text) else "the value"
-
-
-def _rate(value: object) -> float:
-    text = str(value)
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError(f"{_shown(text)} is not a number between 0 and 1") from None
-    if not 0 <= number <= 1:
-        raise ValueError(f"{_shown(text)} is not between 0 and 1")
-    return number
-
-
-def _switch(value: object) -> bool:
-    answer = _SWITCH.get(str(value).strip().lower())
-    if answer is None:
-        raise ValueError(f"{_shown(str(value))} is not true or false")
-    return answer
-
-
-def _environment(value: object) -> str:
-    names = get_args(EnvironmentName)
-    if value not in names:
-        raise ValueError(f"{_shown(str(value))} is not one of {', '.join(names)}")
-    return str(value)
-
-
-def _log_level(value: object) -> str:
-    name, names = str(value).upper(), get_args(LogLevel)
-    if name not in names:
-        raise ValueError(f"{_shown(str(value))} is not one of {', '.join(names)}")
-    return name
-
-
-def _dsn(value: object) -> str:
-    text = str(value).strip()
-    try:
-        parts = urlsplit(text)
-        complete = parts.scheme in {"http", "https"} and parts.username and parts.hostname and parts.port != 0
-    except ValueError:
-        complete = False
-    else:
-        complete = complete and parts.path.rpartition("/")[2].isdecimal() and not parts.query and not parts.fragment
-    if not complete:
-        raise ValueError("the value is not a DSN, which looks like https://<key>@<host>/<project number>")
-    return text
-
-
-def _release(value: object) -> str:
-    text = str(value)
-    if not _RELEASE.fullmatch(text):
-        raise ValueError(f"{_shown(text)} is not a release: up to 200 letters, digits and . _ + @ -")
-    return text
-
-
-def _token(value: object) -> str:
-    if len(str(value)) < MINIMUM_TOKEN_LENGTH:
-        raise ValueError(f"the value is shorter than {MINIMUM_TOKEN_LENGTH} characters")
-    return str(value)
-
-
-def _hosts(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    hosts = [part.strip() for part in value.split(",") if part.strip()]
-    for host in hosts:
-        if not _HOST.fullmatch(host):
-            raise ValueError(f"{_shown(host)} is not a host name like api.example.com or localhost:8001")
-    return tuple(hosts)
-
-
-Rate = Annotated[float, BeforeValidator(_rate)]
-Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
 class _Settings(BaseSettings):
@@ -127,10 +39,10 @@ Kind = TypeVar("Kind", bound=BaseSettings)
 class AppSettings(_Settings):
     """The application itself."""
 
-    environment: Annotated[EnvironmentName, BeforeValidator(_environment)] = "development"
+    environment: Environment = "development"
     """``ENVIRONMENT``: where this process runs. The container image sets ``production``."""
 
-    log_level: Annotated[LogLevel, BeforeValidator(_log_level)] = "INFO"
+    log_level: LogLevel = "INFO"
     """``LOG_LEVEL``: the least severe log record that is written, and kept as a breadcrumb."""
 
 
@@ -139,13 +51,13 @@ class SentrySettings(_Settings):
 
     model_config = SettingsConfigDict(env_prefix="SENTRY_")
 
-    dsn: Annotated[SecretStr, BeforeValidator(_dsn)] | None = None
+    dsn: Dsn | None = None
     """``SENTRY_DSN``: where events go. Without it Sentry is off. Never shown, never logged."""
 
-    environment: Annotated[EnvironmentName, BeforeValidator(_environment)] | None = None
+    environment: Environment | None = None
     """``SENTRY_ENVIRONMENT``: the name that events carry, and the row of the policy. Default: ``ENVIRONMENT``."""
 
-    release: Annotated[str, BeforeValidator(_release)] | None = None
+    release: Release | None = None
     """``SENTRY_RELEASE``: which build this is. Default: what ``app/core/sentry/release.py`` finds out."""
 
     traces_sample_rate: Rate | None = None
@@ -169,10 +81,10 @@ class SentrySettings(_Settings):
     request_bodies: Switch | None = None
     """``SENTRY_REQUEST_BODIES``: whether errors carry request bodies of up to 10 kB, scrubbed."""
 
-    diagnostics_token: Annotated[SecretStr, BeforeValidator(_token)] | None = None
+    diagnostics_token: Token | None = None
     """``SENTRY_DIAGNOSTICS_TOKEN``: opens the diagnostics routes in production to who sends it as bearer token."""
 
-    trace_targets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)] = ()
+    trace_targets: Hosts = ()
     """``SENTRY_TRACE_TARGETS``: hosts, separated by commas, that receive trace headers. Default: none, so that
     no third party learns our trace ids."""
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from app.core.sentry.rules import FLAGS, KeyMatcher, Rules, TextPattern, marker, words_of
+from app.core.sentry.rules import FLAGS, KeyMatcher, Rules, TextPattern, contains_any, marker, words_of
 
 _MASKED = re.compile(r"(?:\[Filtered(?::[a-z_]+)?\])?")
 _ATTRIBUTE_KEYS = frozenset({"value", "type", "unit"})
@@ -21,6 +21,7 @@ _PAIR = 2
 _SMALLEST_SCRUBBED_NUMBER = 10**11
 _LARGEST_NUMBER = 10**1000
 _KEY_CACHE_SIZE = 4096
+_LONGEST_CACHED_KEY = 100
 
 
 class _Key(NamedTuple):
@@ -46,7 +47,7 @@ class Scrubber:
         self._start = re.compile(rules.assignment.start, FLAGS["i"])
         self._value = re.compile(rules.assignment.value, FLAGS["i"])
         self._literal = re.compile(rules.assignment.literal, FLAGS["i"])
-        self._read_key = lru_cache(_KEY_CACHE_SIZE)(self._read_new_key)
+        self._read_short_key = lru_cache(_KEY_CACHE_SIZE)(self._read_new_key)
 
     def scrub(self, value: Any) -> Any:
         """Return a copy without secrets."""
@@ -141,6 +142,8 @@ class Scrubber:
             return None
 
     def _scrub_assignments(self, text: str, value: re.Pattern[str]) -> str:
+        if not contains_any(text, self._rules.assignment.needs):
+            return text
         pieces = []
         position = 0
         for start in self._start.finditer(text):
@@ -160,6 +163,9 @@ class Scrubber:
         kept = text[: limit - len(end)]
         # The last word may be half a secret, which no pattern would recognise.
         return kept[: max(kept.rfind(space) for space in " \t\r\n") + 1] + end
+
+    def _read_key(self, key: str) -> _Key:
+        return self._read_short_key(key) if len(key) <= _LONGEST_CACHED_KEY else self._read_new_key(key)
 
     def _read_new_key(self, key: str) -> _Key:
         words = words_of(key)

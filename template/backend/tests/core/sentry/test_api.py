@@ -73,13 +73,13 @@ def test_work_is_traced_with_its_spans(start_sentry: StartSentry) -> None:
 def test_what_is_said_for_one_event_does_not_stay(start_sentry: StartSentry) -> None:
     sent = start_sentry()
 
-    sentry.capture_message("first", tags={"only": "here"}, user={"id": 1})
+    sentry.capture_message("first", tags={"only": "here"}, extra={"load": 1})
     sentry.capture_message("second")
 
     first, second = sent.events
     assert first["tags"] == {"only": "here"}
     assert "tags" not in second
-    assert "user" not in second
+    assert "load" not in second.get("extra", {})
 
 
 @pytest.mark.parametrize(

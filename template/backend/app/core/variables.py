@@ -1,0 +1,118 @@
+"""What a variable may hold. Each type turns text into a value, or says in one line what is wrong with it."""
+
+import re
+from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+from app.core.contracts import EnvironmentName
+
+MINIMUM_TOKEN_LENGTH = 16
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_SHOWABLE = re.compile(r"[A-Za-z0-9_.,+-]{1,20}")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
+# https://docs.sentry.io/product/releases/naming-releases/ forbids more; this is what our own script makes.
+_RELEASE = re.compile(r"[A-Za-z0-9._+@-]{1,200}")
+
+
+def _shown(text: str) -> str:
+    """Return the value for a message, unless it looks unlike a setting: it may be a misplaced secret."""
+    return text if _SHOWABLE.fullmatch(text) else "the value"
+
+
+def _rate(value: object) -> float:
+    text = str(value)
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{_shown(text)} is not a number between 0 and 1") from None
+    if not 0 <= number <= 1:
+        raise ValueError(f"{_shown(text)} is not between 0 and 1")
+    return number
+
+
+def _switch(value: object) -> bool:
+    answer = _SWITCH.get(str(value).strip().lower())
+    if answer is None:
+        raise ValueError(f"{_shown(str(value))} is not true or false")
+    return answer
+
+
+def _environment(value: object) -> str:
+    names = get_args(EnvironmentName)
+    if value not in names:
+        raise ValueError(f"{_shown(str(value))} is not one of {', '.join(names)}")
+    return str(value)
+
+
+def _log_level(value: object) -> str:
+    name = str(value).upper()
+    if name not in LOG_LEVELS:
+        raise ValueError(f"{_shown(str(value))} is not one of {', '.join(LOG_LEVELS)}")
+    return name
+
+
+def _dsn(value: object) -> str:
+    text = str(value).strip()
+    try:
+        parts = urlsplit(text)
+        complete = parts.scheme in {"http", "https"} and parts.username and parts.hostname and parts.port != 0
+    except ValueError:
+        complete = False
+    else:
+        complete = complete and parts.path.rpartition("/")[2].isdecimal() and not parts.query and not parts.fragment
+    if not complete:
+        raise ValueError("the value is not a DSN, which looks like https://<key>@<host>/<project number>")
+    return text
+
+
+def _release(value: object) -> str:
+    text = str(value)
+    if not _RELEASE.fullmatch(text):
+        raise ValueError(f"{_shown(text)} is not a release: up to 200 letters, digits and . _ + @ -")
+    return text
+
+
+def _token(value: object) -> str:
+    if len(str(value)) < MINIMUM_TOKEN_LENGTH:
+        raise ValueError(f"the value is shorter than {MINIMUM_TOKEN_LENGTH} characters")
+    return str(value)
+
+
+def _hosts(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    hosts = [part.strip() for part in value.split(",") if part.strip()]
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"{_shown(host)} is not a host name like api.example.com or localhost:8001")
+    return tuple(hosts)
+
+
+Environment = Annotated[EnvironmentName, BeforeValidator(_environment)]
+"""One of the rows of ``contracts/environments.json``."""
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_log_level)]
+"""A level of the standard library, in any case."""
+
+Rate = Annotated[float, BeforeValidator(_rate)]
+"""A share between 0 and 1."""
+
+Switch = Annotated[bool, BeforeValidator(_switch)]
+"""true or false, yes or no, on or off, 1 or 0."""
+
+Dsn = Annotated[SecretStr, BeforeValidator(_dsn)]
+"""The address of a Sentry project. Never shown."""
+
+Release = Annotated[str, BeforeValidator(_release)]
+"""The name of a build."""
+
+Token = Annotated[SecretStr, BeforeValidator(_token)]
+"""A shared secret of some length. Never shown."""
+
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
+"""Host names with or without port, separated by commas."""
