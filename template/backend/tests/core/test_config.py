@@ -1,14 +1,15 @@
-"""Settings: what is read, what wins, and what a bad value says."""
+"""Settings, and the contracts that they start from."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from app.core.config import AppSettings, ConfigurationError, SentrySettings, load_settings
-from app.core.contracts import ROOT
+from app.core.contracts import ROOT, EnvironmentName, policies, project
 from tests.support import DSN, LoadSettings
 
 BAD_VALUES = [
@@ -172,3 +173,24 @@ def test_the_process_stops_with_one_line_for_each_bad_variable() -> None:
         "LOG_LEVEL: LOUD is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL",
         "SENTRY_TRACES_SAMPLE_RATE: 1.5 is not between 0 and 1",
     ]
+
+
+def test_each_environment_has_a_policy() -> None:
+    assert tuple(policies()) == get_args(EnvironmentName)
+
+
+def test_errors_are_never_sampled() -> None:
+    assert {policy.error_sample_rate for policy in policies().values()} == {1.0}
+
+
+def test_production_shows_nothing_of_itself() -> None:
+    production = policies()["production"]
+
+    assert production.diagnostics == "closed"
+    assert not production.local_variables
+    assert not production.request_bodies
+
+
+def test_the_slug_can_begin_a_release() -> None:
+    assert project().slug
+    assert "@" not in project().slug

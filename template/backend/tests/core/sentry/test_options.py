@@ -1,4 +1,4 @@
-"""The SDK's options as a function of the settings. No SDK is started here."""
+"""The options of the SDK, with the sampler that is one of them."""
 
 import re
 from inspect import signature
@@ -8,6 +8,7 @@ import pytest
 from sentry_sdk.consts import ClientConstructor
 
 from app.core.sentry.options import build_data_collection, build_options
+from app.core.sentry.sampler import make_sampler
 from tests.support import DSN, RELEASE, LoadSettings
 
 PER_ENVIRONMENT = [
@@ -89,3 +90,21 @@ def test_trace_headers_go_to_named_hosts_only(load: LoadSettings) -> None:
     assert not re.search(target, "https://api.example.com.evil.net/")
     assert not re.search(target, "https://evil.net/?https://api.example.com/")
     assert not re.search(target, "https://apiXexample.com/")
+
+
+sampler = make_sampler(0.25, ["/health"])
+
+
+def test_without_a_parent_the_rate_decides() -> None:
+    assert sampler({"asgi_scope": {"path": "/orders"}}) == 0.25
+    assert sampler({"parent_sampled": None}) == 0.25
+
+
+@pytest.mark.parametrize("decision", [True, False])
+def test_the_decision_of_the_parent_is_honoured(decision: bool) -> None:
+    assert sampler({"asgi_scope": {"path": "/orders"}, "parent_sampled": decision}) == float(decision)
+
+
+def test_ignored_paths_are_never_traced() -> None:
+    assert sampler({"asgi_scope": {"path": "/health"}, "parent_sampled": True}) == 0.0
+    assert sampler({"asgi_scope": {"path": "/healthy"}}) == 0.25
