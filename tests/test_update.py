@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from copier import run_copy, run_update
+from copier import VcsRef, run_copy, run_update
 
 from harness.project import ROOT, Project, example
 from harness.releases import git, releases
@@ -170,7 +170,7 @@ def test_an_answer_can_be_changed_by_an_update(template: Path, tmp_path: Path) -
         defaults=True,
         overwrite=True,
         quiet=True,
-        vcs_ref=":current:",
+        vcs_ref=VcsRef.CURRENT,
     )
     assert (project.path / ".gitlab-ci.yml").is_file()
     assert not (project.path / ".github").exists() or not any((project.path / ".github").rglob("*.yml"))
@@ -181,5 +181,5 @@ def test_the_message_after_updating_says_how_to_find_conflicts(
     template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = copy(template, tmp_path / "project", "minimal", "HEAD")
-    run_update(project.path, defaults=True, overwrite=True, vcs_ref=":current:")
+    run_update(project.path, defaults=True, overwrite=True, vcs_ref=VcsRef.CURRENT)
     assert "git status" in capsys.readouterr().err

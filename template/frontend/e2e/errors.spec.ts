@@ -1,4 +1,5 @@
-import { BROWSER, expect, sendFeedback, test } from "./fixtures.ts";
+import type { Page } from "@playwright/test";
+import { API, BROWSER, expect, sendFeedback, test } from "./fixtures.ts";
 
 const BROKEN_PAGE = /the page broke on purpose/;
 
@@ -68,4 +69,137 @@ test("an API that does not answer is explained and not an error of the page", as
   await expect(page.getByText("The API does not answer.")).toBeVisible();
   await sendFeedback(page, sink);
   expect(await sink.items(BROWSER, "event")).toEqual([]);
+});
+
+/** Keeps the SDK's chunk from arriving until the returned function is called. */
+async function holdSdk(page: Page): Promise<() => void> {
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route("**/assets/sdk-*.js", async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
+test("errors from before the SDK arrive once each, as they happened", async ({
+  page,
+  sink,
+  complaints,
+}) => {
+  complaints.expected.push(/broke on purpose/, /rejected early/);
+  const release = await holdSdk(page);
+  await page.goto("/");
+  await page.getByRole("button", { name: "Break the browser" }).click();
+  await page.evaluate(() => {
+    setTimeout(() => Promise.reject(new TypeError("rejected early")));
+  });
+  await page.goto("/#elsewhere");
+  const before = Date.now() / 1000;
+  release();
+  await sendFeedback(page, sink);
+
+  const events = await sink.items(BROWSER, "event");
+  expect(events.map((event) => event.exception.values[0].type)).toEqual(["Error", "TypeError"]);
+  for (const event of events) {
+    expect(event.timestamp).toBeLessThan(before);
+    expect(event.exception.values[0].mechanism.handled).toBe(false);
+  }
+  const frames = events[0].exception.values[0].stacktrace.frames;
+  expect(frames.at(-1).filename).toContain("/assets/index-");
+});
+
+test("what is thrown without being an error arrives once, early and late", async ({
+  page,
+  sink,
+  complaints,
+}) => {
+  complaints.expected.push(/in plain words/);
+  const release = await holdSdk(page);
+  await page.goto("/");
+  const throwWords = (words: string) =>
+    page.evaluate((thrown) => {
+      setTimeout(() => {
+        throw `${thrown} in plain words`;
+      });
+    }, words);
+  await throwWords("early");
+  release();
+  await expect(page.getByRole("article").first()).toContainText("On");
+  await throwWords("late");
+  await sendFeedback(page, sink);
+  const events = await sink.items(BROWSER, "event");
+  expect(events.map((event) => event.exception?.values[0].value ?? event.message)).toEqual([
+    "early in plain words",
+    "late in plain words",
+  ]);
+});
+
+test("requests from before the SDK belong to the trace of the visit", async ({
+  page,
+  sink,
+  complaints,
+}) => {
+  complaints.expected.push(/status of 500/, /broke on purpose/);
+  const release = await holdSdk(page);
+  await page.goto("/");
+  await page.getByRole("button", { name: "Break the backend" }).click();
+  const inApi = await sink.wait(API, "event");
+  release();
+  await page.getByRole("button", { name: "Break the browser" }).click();
+  const inBrowser = await sink.wait(BROWSER, "event");
+  expect(inApi.contexts.trace.trace_id).toBe(inBrowser.contexts.trace.trace_id);
+});
+
+test("a chunk that does not load leaves the page alone and is asked for again", async ({
+  page,
+  sink,
+  complaints,
+}) => {
+  complaints.expected.push(/broke on purpose/, /ERR_FAILED|Failed to fetch/);
+  let refusals = 0;
+  await page.route("**/assets/sdk-*.js", (route) => {
+    refusals += 1;
+    return refusals === 1 ? route.abort() : route.continue();
+  });
+  await page.goto("/");
+  await page.getByRole("button", { name: "Break the browser" }).click();
+  await sink.wait(BROWSER, "event");
+  expect(refusals).toBe(2);
+});
+
+test.describe("without a DSN", () => {
+  test.use({ sentry: "off" });
+
+  test("the SDK is never requested, and the page says that Sentry is off", async ({
+    page,
+    complaints,
+  }) => {
+    complaints.expected.push(/broke on purpose/, /status of 500/);
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(request.url()));
+    await page.goto("/");
+    await expect(page.getByText("Sentry is off in the browser")).toBeVisible();
+    await expect(page.getByText("Sentry is off in the API")).toBeVisible();
+
+    const log = page.getByRole("log");
+    for (const name of ["Break the browser", "Break the backend"]) {
+      await page.getByRole("button", { name }).click();
+      await expect(log.getByRole("listitem").filter({ hasText: name.slice(10) })).toContainText(
+        "Not sent",
+        { ignoreCase: true },
+      );
+    }
+    await page.getByRole("button", { name: "Send feedback" }).click();
+    await page.getByLabel("What happened?").fill("Hello?");
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await expect(page.getByText("Sentry is off, so nothing was sent.")).toBeVisible();
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("button", { name: "Break the page" }).click();
+    await expect(page.getByText("Sentry is off, so this error was not reported.")).toBeVisible();
+
+    expect(requests.filter((url) => /sdk-|envelope/.test(url))).toEqual([]);
+  });
 });

@@ -9,6 +9,7 @@ const SECRETS = {
   console: "c-4f1b7c0e9d",
   label: "l-4f1b7c0e9d",
   cookie: "k-4f1b7c0e9d",
+  argument: "a-4f1b7c0e9d",
   rejection: "r-4f1b7c0e9d",
   card: "4111 1111 1111 1111",
 };
@@ -28,10 +29,11 @@ test("planted secrets are in no envelope", async ({ page, sink, complaints, cont
     history.pushState(null, "", `/?q=${secrets.query}#${secrets.fragment}`);
     // Tells the sink the trace that begins with this address.
     void fetch("/api/v1/sentry-debug");
-    setTimeout(() => {
+    const fail = (_: string) => {
       const cause = new Error(`Authorization: Bearer ${secrets.jwt}`);
       throw new Error(`login failed with password=${secrets.password}`, { cause });
-    });
+    };
+    setTimeout(fail, 0, secrets.argument);
     setTimeout(() => Promise.reject({ password: secrets.rejection }));
   }, SECRETS);
   await sink.wait(BROWSER, "event", (event) => event.exception.values.length === 2);

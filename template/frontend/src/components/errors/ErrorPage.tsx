@@ -4,7 +4,6 @@ import { ApiError } from "../../lib/api/client";
 import { currentTraceId, enabled, eventIdOf } from "../../lib/sentry";
 import { CopyButton } from "../CopyButton";
 import { FeedbackForm } from "./FeedbackForm";
-import "./errors.css";
 
 /** For addresses that no route has. */
 export function NotFoundPage() {

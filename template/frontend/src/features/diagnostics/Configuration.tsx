@@ -1,7 +1,7 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { ApiError } from "../../lib/api/client";
 import { type BrowserSettings, browserSettings, enabled } from "../../lib/sentry";
-import { backendSettings } from "./actions";
+import { backendSettings } from "./experiments";
 
 type BackendSettings = Awaited<ReturnType<typeof backendSettings>>;
 

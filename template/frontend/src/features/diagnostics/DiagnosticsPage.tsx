@@ -3,7 +3,7 @@ import { FeedbackForm } from "../../components/errors/FeedbackForm";
 import { Configuration } from "./Configuration";
 import { SentLog } from "./SentLog";
 import "./diagnostics.css";
-import { askBackendToBreak, askBackendToWait, noteBrowserError, noteFeedback } from "./actions";
+import { askBackendToBreak, askBackendToWait, noteBrowserError, noteFeedback } from "./experiments";
 
 /** Shows how Sentry is set up on both sides, and lets a person see it work. */
 export function DiagnosticsPage() {

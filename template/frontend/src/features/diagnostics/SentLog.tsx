@@ -1,5 +1,5 @@
 import { CopyButton } from "../../components/CopyButton";
-import { type Entry, useSent } from "./sent";
+import { type Entry, useSent } from "./experiments";
 
 /** Everything that was sent from this page, with the ids to look for in Sentry. */
 export function SentLog() {
@@ -34,10 +34,12 @@ function SentEntry({ entry }: { entry: Entry }) {
         <time dateTime={time.toISOString()}>{time.toLocaleTimeString()}</time>
       </div>
       {note && <p className="hint">{note}</p>}
-      <dl className="ids">
-        {eventId && <Id name="Event" of={kind} value={eventId} />}
-        {traceId && <Id name="Trace" of={kind} value={traceId} />}
-      </dl>
+      {(eventId || traceId) && (
+        <dl className="ids">
+          {eventId && <Id name="Event" of={kind} value={eventId} />}
+          {traceId && <Id name="Trace" of={kind} value={traceId} />}
+        </dl>
+      )}
     </li>
   );
 }

@@ -31,15 +31,21 @@ describe("the API client", () => {
   it.each(["<html>Bad gateway</html>", "", "null", '"text"', '{"title": 5, "event_id": {}}'])(
     "describes any other failure by its status: %s",
     async (body) => {
-      answer(body, { status: 502 });
+      answer(body, { status: 500 });
       const error = await ask().catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({
-        message: "The API answered 502",
+        message: "The API answered 500",
         eventId: null,
         traceId: null,
       });
     },
   );
+
+  it("says that the API does not answer when a proxy says so", async () => {
+    answer("<html>Bad gateway</html>", { status: 502 });
+    const error = await ask().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ message: "The API does not answer", status: 502 });
+  });
 
   it("says when there was no answer, and keeps the cause", async () => {
     const cause = new TypeError("Failed to fetch");

@@ -13,6 +13,8 @@ interface Problem {
   traceId?: string | null;
 }
 
+const NO_ANSWER = "The API does not answer";
+
 /** A request that failed. With an event id it is reported already, and is not reported again. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -34,9 +36,11 @@ export class ApiError extends Error {
       const value: unknown = typeof body === "object" && body ? Reflect.get(body, name) : null;
       return typeof value === "string" && value !== "" ? value : null;
     };
+    // What a proxy says when it does not reach the API.
+    const isGateway = [502, 503, 504].includes(response.status);
     return new ApiError({
       status: response.status,
-      title: text("title") ?? `The API answered ${response.status}`,
+      title: text("title") ?? (isGateway ? NO_ANSWER : `The API answered ${response.status}`),
       detail: text("detail"),
       eventId: text("event_id"),
       traceId: text("trace_id"),
@@ -58,7 +62,7 @@ const middleware: Middleware = {
   onError({ error, request }) {
     return request.signal.aborted
       ? undefined
-      : new ApiError({ status: 0, title: "The API does not answer" }, error);
+      : new ApiError({ status: 0, title: NO_ANSWER }, error);
   },
 };
 

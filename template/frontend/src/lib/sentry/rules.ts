@@ -31,6 +31,12 @@ const MAX_KEY_LENGTH = 200;
 /** What stands where the rule of this name found something. */
 export const marker = (rule: string) => `[Filtered:${rule}]`;
 
+const MASKED = /^[\\"']*(?:\[Filtered(?::[a-z_]+)?\])?[\\"']*$/;
+const LONGEST_MASKED = 100;
+
+/** Whether a text is nothing or a marker, quotes aside. */
+export const isMasked = (text: string) => text.length <= LONGEST_MASKED && MASKED.test(text);
+
 /** The words of a key, in lower case and separated by spaces: `x api key` for `X-ApiKey`. */
 export function wordsOf(key: string): string {
   return (key.slice(0, MAX_KEY_LENGTH).match(WORD) ?? []).join(" ").toLowerCase();

@@ -3,11 +3,8 @@
  * SDK nor the shape of events: every key and every text goes through the same rules, which both sides of the
  * application share. It accepts anything, and its work is bounded by the limits of the rules.
  */
-import { keyMatcher, marker, type Rules, textPattern, wordsOf } from "./rules";
+import { isMasked, keyMatcher, marker, type Rules, textPattern, wordsOf } from "./rules";
 
-/** Nothing, or a marker, quotes aside. */
-const MASKED = /^[\\"']*(?:\[Filtered(?::[a-z_]+)?\])?[\\"']*$/;
-const LONGEST_MASKED = 100;
 const ATTRIBUTE_KEYS = ["value", "type", "unit"];
 const SMALLEST_SCRUBBED_NUMBER = 1e11;
 const KEY_CACHE_SIZE = 4096;
@@ -212,7 +209,5 @@ export class Scrubber {
     return read;
   }
 }
-
-const isMasked = (text: string) => text.length <= LONGEST_MASKED && MASKED.test(text);
 
 const isAttributeKey = (key: string) => ATTRIBUTE_KEYS.includes(key);

@@ -41,6 +41,16 @@ export interface BrowserSettings {
   tracesSampleRate: number;
 }
 
+/** Integrations that the SDK has by default and that are left out. */
+const UNWANTED = [
+  // Its breadcrumbs are the arguments of console calls: any data, and nothing else.
+  "Console",
+  // It sends the arguments of callbacks, and puts itself on top of every stack. Global handlers catch the same errors.
+  "BrowserApiErrors",
+  // It is for conversations with language models.
+  "ConversationId",
+];
+
 const options = buildOptions(env, environments[env.environment]);
 const listeners = new Set<(sent: Sent) => void>();
 
@@ -65,8 +75,7 @@ export function start(page: { traceId: string; sampleRand: number }): void {
     ...options,
     transport: scrubbing(makeFetchTransport),
     integrations: (defaults) => [
-      // Console arguments are arbitrary data, and a breadcrumb without them says nothing.
-      ...defaults.filter(({ name }) => name !== "Console"),
+      ...defaults.filter(({ name }) => !UNWANTED.includes(name)),
       browserTracingIntegration({
         beforeStartSpan: (span) => {
           if (span.op === "pageload") {

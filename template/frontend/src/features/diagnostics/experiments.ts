@@ -1,10 +1,50 @@
-/** What the diagnostics page asks of the API, and what its buttons do. */
+/** What the diagnostics page does, and what came of it. Outside of the page, so that it survives a broken page. */
+import { useSyncExternalStore } from "react";
 import { ApiError, api, bodyOf } from "../../lib/api/client";
-import { enabled } from "../../lib/sentry";
-import { type Entry, record } from "./sent";
+import { enabled, onSent } from "../../lib/sentry";
 
 /** Long enough to stand out among other requests; in seconds. */
 const SLOW = 2;
+
+export interface Entry {
+  id: number;
+  time: Date;
+  kind: "Browser error" | "Backend error" | "Slow request" | "Feedback";
+  state: "Sent" | "Not sent" | "Answered";
+  eventId?: string | null;
+  traceId?: string | null;
+  /** What else there is to know, in a sentence. */
+  note?: string;
+}
+
+let entries: readonly Entry[] = [];
+const subscribers = new Set<() => void>();
+
+/** Puts an entry on top of the list. */
+function record(entry: Omit<Entry, "id" | "time">): void {
+  entries = [{ ...entry, id: entries.length, time: new Date() }, ...entries];
+  for (const notify of subscribers) {
+    notify();
+  }
+}
+
+function subscribe(notify: () => void): () => void {
+  subscribers.add(notify);
+  return () => subscribers.delete(notify);
+}
+
+/** The list, newest first. */
+export const useSent = () => useSyncExternalStore(subscribe, () => entries);
+
+onSent(({ kind, accepted, eventId, traceId }) =>
+  record({
+    kind: kind === "feedback" ? "Feedback" : "Browser error",
+    state: accepted ? "Sent" : "Not sent",
+    note: accepted ? undefined : "Sentry did not take it.",
+    eventId,
+    traceId,
+  }),
+);
 
 export const backendSettings = (signal: AbortSignal) =>
   bodyOf(api.GET("/api/v1/sentry-debug", { signal }));
