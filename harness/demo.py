@@ -7,6 +7,8 @@ from itertools import zip_longest
 from pathlib import Path
 from textwrap import wrap
 
+from playwright.sync_api import Error as PlaywrightError
+
 from harness.browser import MissingBrowserError, chromium
 from harness.development import break_both_sides, developing
 from harness.processes import DeadlineError, poll
@@ -30,11 +32,14 @@ def main() -> int:
     options = parser.parse_args()
     try:
         return run(options.into.resolve(), once=options.once)
+    except PlaywrightError as error:
+        reason = f"the page did not show both errors ({error.message.splitlines()[0]})"
     except (DeadlineError, MissingBrowserError, subprocess.CalledProcessError) as error:
-        print(f"\nThe demo could not be completed: {error}", file=sys.stderr)
-        return 1
+        reason = str(error)
     except KeyboardInterrupt:
         return 0
+    print(f"\nThe demo could not be completed: {reason}", file=sys.stderr)
+    return 1
 
 
 def run(destination: Path, *, once: bool) -> int:

@@ -14,6 +14,7 @@ from harness.project import Project
 
 PORTS = {"API_PORT": 8000, "WEB_PORT": 5173, "VIEWER_PORT": 8969}
 READY = "Stop with Ctrl-C"
+PAGE_TIMEOUT_MILLISECONDS = 15_000
 BUTTONS = ("Break the backend", "Break the browser")
 
 
@@ -59,7 +60,12 @@ def developing(project: Project, log: Path, environment: dict[str, str] | None =
 
 
 def break_both_sides(page: Page, web: str) -> None:
-    """Click the two buttons of the diagnostics page and wait until each error shows up in its list."""
+    """Click the two buttons of the diagnostics page and wait until each error shows up in its list.
+
+    Raises:
+        playwright.sync_api.Error: the page did not load, or an error did not show up.
+    """
+    page.set_default_timeout(PAGE_TIMEOUT_MILLISECONDS)
     page.goto(web)
     for count, name in enumerate(BUTTONS):
         page.get_by_role("button", name=name).click()

@@ -32,9 +32,9 @@ def test_a_wrong_import_in_the_backend_is_found_by_the_import_linter(
     [
         ("frontend/src/features/diagnostics/wrong.ts", 'export { captureMessage } from "@sentry/react";'),
         ("frontend/src/components/errors/wrong.ts", 'export { captureException } from "@sentry/browser";'),
-        ("frontend/src/lib/api/wrong.ts", 'export * from "../../features/diagnostics/diagnostics-page";'),
-        ("frontend/src/components/errors/wrong.ts", 'export * from "../../app/router";'),
-        ("frontend/src/config/wrong.ts", 'export * from "../lib/sentry";'),
+        ("frontend/src/lib/api/wrong.ts", 'export * from "../../features/diagnostics/DiagnosticsPage";'),
+        ("frontend/src/components/errors/wrong.ts", 'export * from "../../app/App";'),
+        ("frontend/src/config/wrong.ts", 'export * from "../components/CopyButton";'),
     ],
 )
 def test_a_wrong_import_in_the_frontend_fails_lint(file: str, line: str, restore: Project) -> None:

@@ -39,9 +39,12 @@ def test_the_build_has_hidden_source_maps_with_debug_ids(name: str, installed: I
     scripts = sorted(dist.rglob("*.js"))
     assert scripts
     for script in scripts:
-        assert "//# debugId=" in script.read_text("utf-8"), script
-        assert "sourceMappingURL" not in script.read_text("utf-8"), script
-        assert "debug_id" in json.loads(script.with_name(script.name + ".map").read_text("utf-8")), script
+        text = script.read_text("utf-8")
+        assert "sourceMappingURL" not in text, script
+        debug_id = re.search(r"^//# debugId=([0-9a-f-]{36})$", text, re.MULTILINE)
+        assert debug_id, script
+        source_map = json.loads(script.with_name(f"{script.name}.map").read_text("utf-8"))
+        assert source_map["debugId"] == debug_id.group(1), script
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -2,8 +2,9 @@
 // Needs SENTRY_AUTH_TOKEN. SENTRY_URL, SENTRY_ORG and SENTRY_PROJECT default to contracts/project.json.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
-const path = (relative) => new URL(relative, import.meta.url).pathname;
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const dist = path("../dist/");
 
 function run(command, args, options) {
