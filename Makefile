@@ -10,28 +10,28 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.ready ## generate a project, run it, break it, show both errors; ARGS=--once ends after that
-	@python -m harness.demo $(ARGS)
+	@.venv/bin/python -m harness.demo $(ARGS)
 
 test: .venv/.ready ## run the whole test suite; ARGS="tests/test_update.py -k name" narrows it
-	python -m pytest $(ARGS)
+	.venv/bin/python -m pytest $(ARGS)
 
 bench: .venv/.ready ## measure and print one table
-	@python -m benchmarks $(ARGS)
+	@.venv/bin/python -m benchmarks $(ARGS)
 
 lint: .venv/.ready ## check the code of this repository (not of the template)
-	ruff check .
-	ruff format --check .
-	mypy
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 
 format: .venv/.ready ## rewrite the code of this repository in the common style
-	ruff check --fix .
-	ruff format .
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
 
 screenshots: .venv/.ready ## take the pictures of README.md anew
-	python -m harness.screenshots
+	.venv/bin/python -m harness.screenshots
 
 requirements: .venv/.ready ## write requirements.txt anew from pyproject.toml, with hashes
-	uv pip compile pyproject.toml --universal --generate-hashes --no-header --upgrade --output-file requirements.txt
+	.venv/bin/uv pip compile pyproject.toml --universal --generate-hashes --no-header --upgrade --output-file requirements.txt
 
 clean: ## delete what was installed or generated
 	rm -rf .venv .cache demo .mypy_cache .pytest_cache .ruff_cache

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,7 +70,7 @@ def start(
         return subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, **(environment or {})},
+            env=clean_environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -78,18 +78,33 @@ def start(
         )
 
 
-def stop(process: "subprocess.Popen[bytes]", *, seconds: float = 10) -> None:
-    """End a program made by :func:`start` and every child in its session."""
+def stop(process: "subprocess.Popen[bytes]", *, seconds: float = 15) -> None:
+    """End a program made by :func:`start` and its group, and wait until the whole group has ended.
+
+    The first of a group, such as ``make``, ends before those that still stop servers of their own.
+    """
     for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()
+        with suppress(DeadlineError):
+            if not group_ended(process):
+                os.killpg(process.pid, number)
+            poll(lambda: group_ended(process), awaiting="the end of a group of processes", seconds=seconds)
+            return
+
+
+def group_ended(process: "subprocess.Popen[bytes]") -> bool:
+    """Say whether a program made by :func:`start` and all of its group have ended."""
+    process.poll()
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the present environment without the developer's own Sentry settings, and with ``more``."""
+    own = {name: value for name, value in os.environ.items() if "SENTRY" not in name and name != "ENVIRONMENT"}
+    return {**own, **(more or {})}
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Render projects from the template and run their commands."""
 
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from pathlib import Path
 
 import yaml
 from copier import run_copy
+
+from harness.processes import clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -30,7 +31,7 @@ class Project:
         result = subprocess.run(
             command,
             cwd=self.path,
-            env={**os.environ, **(environment or {})},
+            env=clean_environment(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -45,7 +46,7 @@ class Project:
         self, *targets: str, environment: Mapping[str, str] | None = None, check: bool = True
     ) -> "subprocess.CompletedProcess[str]":
         """Run ``make`` with targets of the project's Makefile."""
-        return self.run("make", *targets, environment=environment, check=check)
+        return self.run("make", "--no-print-directory", *targets, environment=environment, check=check)
 
     def has_changes(self) -> bool:
         """Say whether something is not yet recorded in the project's git repository."""
@@ -56,7 +57,7 @@ class Project:
         if not (self.path / ".git").exists():
             self.run("git", "init", "--quiet", "--initial-branch", "main")
         self.run("git", "add", "--all")
-        identity = ("-c", "user.name=Owner", "-c", "user.email=owner@example.com")
+        identity = ("-c", "user.name=Owner", "-c", "user.email=owner@example.com", "-c", "commit.gpgsign=false")
         self.run("git", *identity, "commit", "--quiet", "--no-verify", "--message", message)
 
 

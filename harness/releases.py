@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.project import ROOT
 
 HEADING = re.compile(r"^## \[?v?(\d+\.\d+\.\d+)\]?", re.MULTILINE)
-IDENTITY = ("-c", "user.name=Template", "-c", "user.email=template@example.com")
+IDENTITY = ("-c", "user.name=Template", "-c", "user.email=template@example.com", "-c", "commit.gpgsign=false")
 
 
 class ShallowHistoryError(Exception):

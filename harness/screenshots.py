@@ -24,9 +24,9 @@ def main() -> None:
             page = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]  # a plain dict is what it takes
             break_both_sides(page, servers.web)
             page.screenshot(path=PICTURES / "page.png", full_page=True)
-            events = poll(lambda: error_events(servers.viewer), awaiting="the errors in the viewer")
-            page.goto(f"{servers.viewer}/errors/{events[0]['event_id']}")
-            page.get_by_text(events[0]["exception"]["values"][-1]["value"]).first.wait_for()
+            event = poll(lambda: error_events(servers.viewer), awaiting="the errors in the viewer")[0]
+            page.goto(f"{servers.viewer}/telemetry/errors/{event['event_id']}/details")
+            page.get_by_text("at line").first.wait_for()
             page.screenshot(path=PICTURES / "viewer.png")
 
 

@@ -31,6 +31,8 @@ REFUSED_EVERYWHERE = {
     "right-to-left override": "a\u202eb",
     "isolate": "a\u2066b",
     "arabic letter mark": "a\u061cb",
+    "zero-width space": "\u200b",
+    "tag": "a\U000e0041",
     "too long": "a" * 300,
 }
 REFUSED_AS_SHORT_NAME = {
@@ -92,7 +94,7 @@ def test_a_bad_answer_is_refused_with_a_sentence_and_writes_nothing(
     question: str, answer: str, questions: Path, tmp_path: Path
 ) -> None:
     destination = tmp_path / "project"
-    with pytest.raises(ValueError, match=f"Validation error for question '{question}': Please give") as refusal:
+    with pytest.raises(ValueError, match=f"Validation error for question '{question}': Use ") as refusal:
         ask(questions, destination, sentry_host="custom", **{question: answer})
     assert str(refusal.value).strip().count("\n") == 0
     assert not destination.exists()
@@ -129,6 +131,7 @@ def test_the_usual_answers_take_at_most_a_dozen_prompts(questions: Path, tmp_pat
 def test_every_question_is_explained_has_a_default_and_is_validated() -> None:
     for name, question in ASKED.items():
         assert question["help"].strip().endswith(("?", ".")), name
+        assert max(map(len, question["help"].splitlines())) <= 76, f"{name}: a terminal of 80 columns cuts the help"
         assert question["default"] != "", name
         assert "choices" in question or "validator" in question, name
 

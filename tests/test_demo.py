@@ -2,19 +2,25 @@
 
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from harness.processes import poll, start, stop
 from harness.project import ROOT
+from tests.processes import alive, descendants
+
+# A DSN of the developer's own: the errors of a demo must not get there.
+ENVIRONMENT = {**os.environ, "npm_config_prefer_offline": "true", "SENTRY_DSN": "http://developer@127.0.0.1:9/1"}
 
 
-def demo(destination: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+def demo(destination: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         ["make", "--no-print-directory", "demo", f"ARGS=--once --into {destination}"],
         cwd=ROOT,
-        env={**os.environ, "npm_config_prefer_offline": "true", **environment},
+        env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -28,33 +34,52 @@ def destination(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("demo") / "project"
 
 
-def source_lines(project: Path, text: str) -> list[int]:
-    """Return the numbers of the lines of a file that contain a text."""
-    lines = next(project.glob(text.partition("|")[0])).read_text("utf-8").splitlines()
-    return [number for number, line in enumerate(lines, start=1) if text.partition("|")[2] in line]
+def line_of(file: Path, text: str) -> int:
+    """Return the number of the first line that contains a text."""
+    lines = file.read_text("utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if text in line)
 
 
 def test_the_demo_shows_both_errors_with_their_source_lines_and_ends(destination: Path) -> None:
     result = demo(destination)
     assert result.returncode == 0, result.stdout + result.stderr
-    backend = source_lines(destination, "backend/app/api/routes/diagnostics.py|raise RuntimeError(")
-    browser = source_lines(
-        destination, "frontend/src/features/diagnostics/DiagnosticsPage.tsx|browser broke on purpose"
-    )
+    route = "backend/app/api/routes/diagnostics.py"
+    page = "frontend/src/features/diagnostics/DiagnosticsPage.tsx"
+    raised = line_of(destination / route, "the backend broke on purpose")
+    thrown = line_of(destination / page, "the browser broke on purpose")
     for row in (
         r"event id +\| [0-9a-f]{32} +\| [0-9a-f]{32}",
         r"type +\| RuntimeError +\| Error",
         r"message +\| Diagnostics: the backend broke on purpose +\| Diagnostics: the browser broke on purpose",
         r"environment +\| development +\| development",
         r"release +\| (my-app@0\.1\.0\+[0-9a-f]{12}) +\| \1",
-        rf"backend/app/api/routes/diagnostics\.py:{backend[0]} ",
-        rf"frontend/src/features/diagnostics/DiagnosticsPage\.tsx:{browser[0]}",
+        rf"source +\| {re.escape(route)}:{raised} +\| {re.escape(page)}:{thrown}",
     ):
         assert re.search(row, result.stdout), (row, result.stdout)
 
 
 def test_the_demo_fails_with_a_sentence_when_an_event_is_missing(destination: Path) -> None:
-    result = demo(destination, VITE_SENTRY_DSN="")
+    (destination / ".env").write_text("VITE_SENTRY_DSN=\n", "utf-8")
+    result = demo(destination)
+    (destination / ".env").unlink()
     assert result.returncode != 0
-    assert "could not be completed: the page did not show both errors" in result.stderr
+    assert "An event is missing or does not lead to a source line." in result.stderr
+    assert "did not arrive" in result.stdout
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_demo_that_keeps_running_stops_everything_with_its_terminal(
+    number: signal.Signals, destination: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    command = ["make", "--no-print-directory", "demo", f"ARGS=--into {destination}"]
+    process = start(command, cwd=ROOT, log=log, environment=ENVIRONMENT)
+    try:
+        poll(lambda: "Stop with Ctrl-C" in log.read_text("utf-8"), awaiting="the table of the demo", seconds=120)
+        started = descendants(process.pid)
+        assert len(started) >= 5
+        os.killpg(process.pid, number)
+        poll(lambda: not any(map(alive, started)), awaiting="the end of everything that the demo started")
+    finally:
+        stop(process)

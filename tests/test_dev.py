@@ -4,46 +4,24 @@ import os
 import re
 import signal
 import socket
-import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from harness.browser import chromium
 from harness.development import PORTS, developing
-from harness.processes import HOST, free_port, is_taken, poll, start, stop
+from harness.processes import HOST, free_port, is_taken, poll
 from harness.project import Project
 from harness.viewer import error_events
+from tests.processes import alive, descendants
 
 
 @pytest.fixture
 def ports() -> dict[str, str]:
     """A free port for each server."""
     return {name: str(free_port()) for name in PORTS}
-
-
-def descendants(pid: int) -> set[int]:
-    """Return the ids of all living processes that a process started, directly or not."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
-    children: dict[int, list[int]] = {}
-    for line in listed.splitlines():
-        child, parent = map(int, line.split())
-        children.setdefault(parent, []).append(child)
-    found: set[int] = set()
-    waiting = [pid]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        found.update(below)
-        waiting += below
-    return found
-
-
-def alive(pid: int) -> bool:
-    """Say whether a process still runs; one that only waits to be collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -56,6 +34,12 @@ def test_stopping_leaves_no_process_and_no_port_behind(
         os.killpg(servers.process.pid, number)  # what a terminal does on Ctrl-C, or when it closes
         poll(lambda: not any(map(alive, started)), awaiting="the end of every child", seconds=20)
     assert not [name for name, port in ports.items() if is_taken(int(port))]
+
+
+def test_the_harness_leaves_no_process_behind(default_project: Project, tmp_path: Path, ports: dict[str, str]) -> None:
+    with developing(default_project, tmp_path / "log", ports) as servers:
+        started = descendants(servers.process.pid)
+    assert not [pid for pid in started if alive(pid)]
 
 
 def test_the_logs_are_merged_and_each_line_says_whose_it_is(
@@ -79,6 +63,20 @@ def test_a_backend_error_reaches_the_viewer_through_an_ordinary_dsn(
         found = poll(lambda: error_events(servers.viewer), awaiting="the error in the viewer")
         assert [event["event_id"] for event in found] == [answer.json()["event_id"]]
         assert httpx.get(f"{servers.viewer}/", timeout=10).status_code == 200
+
+
+def test_the_page_of_the_viewer_talks_to_nobody_else(
+    default_project: Project, tmp_path: Path, ports: dict[str, str]
+) -> None:
+    sent: list[str] = []
+    with developing(default_project, tmp_path / "log", ports) as servers, chromium() as browser:
+        httpx.get(f"{servers.web}/api/v1/sentry-test/error", timeout=10)
+        page = browser.new_page()
+        page.on("request", lambda request: sent.append(request.url))
+        page.goto(f"{servers.viewer}/telemetry/errors")
+        page.get_by_text("the backend broke on purpose").first.wait_for()
+        assert any(url.startswith(servers.viewer) for url in sent)
+        assert not [url for url in sent if urlsplit(url).hostname not in {HOST, "localhost", None, ""}]
 
 
 def test_the_servers_listen_on_the_loopback_interface_only(
@@ -126,14 +124,10 @@ def test_a_bad_port_is_refused_with_one_line(value: str, default_project: Projec
 
 
 def test_a_bad_setting_stops_the_start_with_a_line_that_names_it(
-    default_project: Project, tmp_path: Path, ports: dict[str, str]
+    default_project: Project, ports: dict[str, str]
 ) -> None:
-    log = tmp_path / "log"
-    process = start(
-        ["make", "dev"], cwd=default_project.path, log=log, environment={**ports, "SENTRY_TRACES_SAMPLE_RATE": "1.5"}
-    )
-    try:
-        poll(lambda: "SENTRY_TRACES_SAMPLE_RATE: " in log.read_text("utf-8"), awaiting="the name of the bad setting")
-    finally:
-        stop(process)
-    assert "Traceback" not in log.read_text("utf-8")
+    result = default_project.make("dev", environment={**ports, "SENTRY_TRACES_SAMPLE_RATE": "1.5"}, check=False)
+    assert result.returncode != 0
+    assert "SENTRY_TRACES_SAMPLE_RATE: 1.5 is not between 0 and 1" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "started" not in result.stdout

@@ -1,12 +1,15 @@
 """The generated project's own commands: everything it promises its owner is green from the first minute."""
 
 import json
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from harness.browser import chromium_path
-from harness.project import Project
+from harness.processes import HOST, free_port
+from harness.project import Project, example, render
 from tests.conftest import Installed
 
 EXAMPLES = ["default", "minimal", "full", "hostile"]
@@ -79,3 +82,17 @@ def test_the_lock_file_of_npm_names_no_host(default_project: Project) -> None:
     text = (default_project.path / "frontend/package-lock.json").read_text("utf-8")
     assert '"resolved"' not in text
     assert "registry." not in text
+
+
+def test_everything_works_in_a_folder_with_spaces_and_without_an_installed_uv(template: Path, tmp_path: Path) -> None:
+    project = render(template, tmp_path / "späce dir" / "my app", example("default"))
+    folders = os.environ["PATH"].split(os.pathsep)
+    path = os.pathsep.join(folder for folder in folders if not (Path(folder) / "uv").exists())
+    environment = {"PATH": path, "npm_config_prefer_offline": "true"}
+    project.make("build", "release", environment=environment)
+    assert (project.path / ".tools/bin/uv").exists()
+
+    unreachable = {"SENTRY_URL": f"http://{HOST}:{free_port()}", "SENTRY_AUTH_TOKEN": "none"}
+    upload = project.make("sourcemaps", environment=environment | unreachable, check=False)
+    assert upload.returncode != 0
+    assert "were not uploaded, and are still in frontend/dist" in upload.stderr

@@ -108,7 +108,7 @@ def test_free_texts_arrive_unchanged_where_they_are_read(name: str, rendered: In
     assert openapi["info"]["title"] == answers["project_name"]
     assert openapi["info"]["description"] == answers["project_description"]
     manifest = tomllib.loads((project.path / "backend/pyproject.toml").read_text("utf-8"))
-    assert manifest["project"]["name"] == answers["project_slug"]
+    assert manifest["project"]["name"] == f"{answers['project_slug']}-backend"
     assert manifest["project"]["description"] == answers["project_description"]
     if answers["license"] != "apache":
         assert answers["author_name"] in (project.path / "LICENSE").read_text("utf-8")

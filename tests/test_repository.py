@@ -125,7 +125,7 @@ def test_links_between_documents_lead_somewhere() -> None:
                 assert (path.parent / target).exists(), (path, target)
 
 
-@pytest.mark.parametrize("name", ["default", "minimal", "full"])
+@pytest.mark.parametrize("name", ["default", "minimal", "full", "hostile"])
 def test_links_between_generated_documents_lead_somewhere(name: str, rendered: Installed) -> None:
     project = rendered(name)
     for path in project.path.rglob("*.md"):

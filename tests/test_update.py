@@ -128,6 +128,15 @@ def test_an_update_from_any_release_keeps_what_the_owner_did(
     assert differences(project.path, fresh) <= OWNED | ours
 
 
+@pytest.mark.parametrize("name", sorted(OWNED))
+def test_a_deleted_file_of_the_owner_does_not_come_back(name: str, newer_template: Path, tmp_path: Path) -> None:
+    project = copy(newer_template, tmp_path / "project", "minimal", "HEAD~1")
+    (project.path / name).unlink()
+    project.commit("Not ours")
+    update(project, "v99.0.0")
+    assert not (project.path / name).exists()
+
+
 def test_a_newer_version_adds_changes_and_removes_files_beside_the_owners_edits(
     newer_template: Path, tmp_path: Path
 ) -> None:

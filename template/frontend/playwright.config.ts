@@ -22,6 +22,9 @@ export default defineConfig({
   globalSetup: "./e2e/stack.ts",
   // One sink and one API serve all tests.
   workers: 1,
+  // Waiting costs nothing when the machine is fast.
+  timeout: 90_000,
+  expect: { timeout: 30_000 },
   forbidOnly: Boolean(process.env.CI),
   reporter: "list",
   use: {

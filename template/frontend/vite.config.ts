@@ -30,6 +30,11 @@ export default defineConfig(({ command, mode }) => {
     proxy,
   };
 
+  if (!release && variables.VITE_SENTRY_DSN && mode !== "test") {
+    console.warn(
+      "SENTRY_RELEASE: not set, and python3 (3.11 or newer) could not tell it; events will name no release",
+    );
+  }
   const problems = problemsOf(variables);
   if (problems.length > 0) {
     console.error(problems.join("\n"));
@@ -56,6 +61,8 @@ export default defineConfig(({ command, mode }) => {
     test: {
       environment: "happy-dom",
       include: ["src/**/*.test.{ts,tsx}"],
+      // Importing the SDK takes seconds on a busy machine.
+      testTimeout: 30_000,
       setupFiles: ["src/test-setup.ts"],
       restoreMocks: true,
       unstubEnvs: true,

@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -76,6 +77,13 @@ def child_environment(settings: Mapping[str, str], ports: Mapping[str, int]) -> 
     }
 
 
+def settings_complaint(environment: Mapping[str, str]) -> str:
+    """Return what the API says against its settings, or nothing; under a reloader it would say it and stay."""
+    start = [sys.executable, "-c", "import app.main"]
+    result = subprocess.run(start, cwd=ROOT / "backend", env=environment, capture_output=True, text=True, check=False)
+    return result.stderr.strip() if result.returncode else ""
+
+
 def announce_when_ready(urls: Mapping[str, str]) -> None:
     """Print the addresses once every server answers, below the noise of their starting."""
     deadline = time.monotonic() + START_DEADLINE_SECONDS
@@ -116,6 +124,9 @@ def main() -> int:
         return 2
 
     environment = child_environment(settings, ports)
+    if complaint := settings_complaint(environment):
+        print(complaint, file=sys.stderr)
+        return 2
     api = [sys.executable, "-m", "uvicorn", "app.main:app", "--reload", "--reload-dir", "app"]
     api += ["--host", HOST, "--port", str(ports["API_PORT"]), "--timeout-graceful-shutdown", "3"]
     web = ["node_modules/.bin/vite", "--host", HOST, "--port", str(ports["WEB_PORT"]), "--strictPort"]

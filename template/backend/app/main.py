@@ -13,7 +13,7 @@ from app.api.router import router
 from app.api.routes.health import PATHS as HEALTH_PATHS
 from app.core.config import ConfigurationError, Settings, load_settings
 from app.core.contracts import project
-from app.core.sentry import configure_sentry, find_release, flush, instrument_event_loop
+from app.core.sentry import configure_sentry, find_release, flush
 from app.extensions import EXTENSIONS
 
 LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
@@ -34,7 +34,6 @@ class Api(FastAPI):
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    instrument_event_loop()
     async with AsyncExitStack() as stack:
         stack.callback(flush)
         for extension in EXTENSIONS:

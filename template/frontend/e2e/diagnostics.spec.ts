@@ -45,6 +45,20 @@ test("an uncaught browser error arrives once, and its ids are shown", async ({
   expect(await sink.items(BROWSER, "event")).toHaveLength(1);
 });
 
+test("the same error again is sent and shown again", async ({ page, sink, complaints }) => {
+  complaints.expected.push(BROKEN_BROWSER);
+  const entries = page.getByRole("log").getByRole("listitem");
+  for (const count of [1, 2, 3]) {
+    await page.getByRole("button", { name: "Break the browser" }).click();
+    await expect(entries).toHaveCount(count);
+  }
+  const events = await sink.items(BROWSER, "event");
+  expect(new Set(events.map((event) => event.event_id)).size).toBe(3);
+  for (const { event_id } of events) {
+    await expect(page.getByRole("log")).toContainText(event_id);
+  }
+});
+
 test("a backend error is sent by the API only, and the page shows its event id", async ({
   page,
   sink,

@@ -35,6 +35,28 @@ test("an error while rendering shows the error page and arrives once", async ({
   expect(await sink.items(BROWSER, "event")).toHaveLength(1);
 });
 
+test("an error that comes again has an id of its own until there are too many", async ({
+  page,
+  sink,
+  complaints,
+}) => {
+  complaints.expected.push(BROKEN_PAGE);
+  const shown: (string | null)[] = [];
+  await page.goto("/");
+  for (let round = 0; round < 10; round++) {
+    await page.getByRole("button", { name: "Break the page" }).click();
+    shown.push(await page.getByRole("definition").first().locator("code").textContent());
+    await page.getByRole("button", { name: "Try again" }).click();
+  }
+  await page.getByRole("button", { name: "Break the page" }).click();
+  await expect(page.getByText("came too often")).toBeVisible();
+  await expect(page.getByRole("definition")).toHaveCount(0);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await sendFeedback(page, sink);
+  const events = await sink.items(BROWSER, "event");
+  expect(events.map((event) => event.event_id)).toEqual(shown);
+});
+
 test("feedback from the error page belongs to the error", async ({ page, sink, complaints }) => {
   complaints.expected.push(BROKEN_PAGE);
   await page.goto("/");
@@ -69,6 +91,59 @@ test("an API that does not answer is explained and not an error of the page", as
   await expect(page.getByText("The API does not answer.")).toBeVisible();
   await sendFeedback(page, sink);
   expect(await sink.items(BROWSER, "event")).toEqual([]);
+});
+
+test("a page in place of an answer is explained and not an error of the page", async ({
+  page,
+  sink,
+}) => {
+  await page.route("**/api/v1/**", (route) =>
+    route.fulfill({ contentType: "text/html", body: "<!doctype html>" }),
+  );
+  await page.goto("/");
+  for (const name of ["Break the backend", "Make a slow request"]) {
+    await page.getByRole("button", { name }).click();
+    await expect(page.getByRole("log").getByRole("listitem").first()).toContainText(
+      "The API does not answer.",
+    );
+  }
+  await sendFeedback(page, sink);
+  expect(await sink.items(BROWSER, "event")).toEqual([]);
+});
+
+test("closed test endpoints are explained", async ({ page, complaints }) => {
+  complaints.expected.push(/status of 404/);
+  const json = { title: "Not Found", status: 404 };
+  await page.route("**/api/v1/**", (route) => route.fulfill({ status: 404, json }));
+  await page.goto("/");
+  await page.getByRole("button", { name: "Break the backend" }).click();
+  await expect(page.getByRole("log")).toContainText("closed here, as they are in production");
+});
+
+test("what Sentry refuses is not shown as sent", async ({ page, complaints }) => {
+  complaints.expected.push(/broke on purpose/, /status of 429/);
+  await page.route("**/envelope/**", (route) => route.fulfill({ status: 429 }));
+  await page.goto("/");
+  await page.getByRole("button", { name: "Break the browser" }).click();
+  await expect(page.getByRole("log")).toContainText("Sentry did not take it");
+  await page.getByRole("button", { name: "Send feedback" }).click();
+  await page.getByLabel("What happened?").fill("Hello?");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page.getByRole("dialog")).toContainText("Your message has not arrived.");
+});
+
+test("an SDK that is blocked is explained", async ({ page, complaints }) => {
+  complaints.expected.push(/broke on purpose/, /ERR_FAILED|Failed to fetch/);
+  await page.route("**/assets/sdk-*.js", (route) => route.abort());
+  await page.goto("/");
+  await page.getByRole("button", { name: "Break the browser" }).click();
+  await expect(page.getByRole("article").first()).toContainText("could not be loaded");
+  await page.getByRole("button", { name: "Break the browser" }).click();
+  await expect(page.getByRole("log").getByText("could not be loaded")).toHaveCount(2);
+  await page.getByRole("button", { name: "Send feedback" }).click();
+  await page.getByLabel("What happened?").fill("Hello?");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page.getByRole("dialog")).toContainText("Your message has not arrived.");
 });
 
 /** Keeps the SDK's chunk from arriving until the returned function is called. */

@@ -83,11 +83,15 @@ export const test = base.extend<Fixtures>({
   sentry: ["on", { option: true }],
   baseURL: ({ sentry }, use) =>
     use(sentry === "on" ? process.env.PAGE_URL_ON : process.env.PAGE_URL_OFF),
-  sink: async ({ page }, use) => {
-    const sink = new Sink();
-    sink.watch(page);
-    await use(sink);
-  },
+  // Automatic, because it has to watch before a "beforeEach" opens the page.
+  sink: [
+    async ({ page }, use) => {
+      const sink = new Sink();
+      sink.watch(page);
+      await use(sink);
+    },
+    { auto: true },
+  ],
   complaints: [
     async ({ page }, use) => {
       const complaints = new Complaints();

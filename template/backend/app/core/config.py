@@ -61,7 +61,8 @@ class SentrySettings(_Settings):
     """``SENTRY_RELEASE``: which build this is. Default: what ``app/core/sentry/release.py`` finds out."""
 
     traces_sample_rate: Rate | None = None
-    """``SENTRY_TRACES_SAMPLE_RATE``: the share of requests, 0 to 1, that are traced unless the caller decided."""
+    """``SENTRY_TRACES_SAMPLE_RATE``: the share of requests, 0 to 1, that are traced unless the caller decided. 0
+    traces none."""
 
     profiles_sample_rate: Rate | None = None
     """``SENTRY_PROFILES_SAMPLE_RATE``: the share of processes, 0 to 1, that profile what they trace."""
@@ -106,6 +107,8 @@ class Settings:
         """The row of ``environments.json``, with the variables that override a field."""
         row = policies()[self.sentry_environment]
         overrides = {name: getattr(self.sentry, name, None) for name in EnvironmentPolicy.model_fields}
+        if not self.sentry.enable_tracing:
+            overrides |= {"traces_sample_rate": 0.0, "profiles_sample_rate": 0.0}
         return row.model_copy(update={name: value for name, value in overrides.items() if value is not None})
 
     @property
@@ -137,6 +140,11 @@ def load_settings(more: Iterable[type[BaseSettings]] = ()) -> Settings:
 def _load(kind: type[Kind], lines: list[str]) -> Kind | None:
     try:
         return kind()
+    except UnicodeDecodeError:
+        line = f"{ENV_FILE.name}: not UTF-8 text"
+        if line not in lines:
+            lines.append(line)
+        return None
     except ValidationError as error:
         prefix = kind.model_config.get("env_prefix", "")
         for fault in error.errors():

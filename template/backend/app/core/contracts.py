@@ -29,7 +29,6 @@ class EnvironmentPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    error_sample_rate: float = Field(ge=0, le=1)
     traces_sample_rate: float = Field(ge=0, le=1)
     profiles_sample_rate: float = Field(ge=0, le=1)
     local_variables: bool

@@ -14,6 +14,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _SHOWABLE = re.compile(r"[A-Za-z0-9_.,+-]{1,20}")
+_KEY = re.compile(r"[A-Za-z0-9_]+")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
 # https://docs.sentry.io/product/releases/naming-releases/ forbids more; this is what our own script makes.
 _RELEASE = re.compile(r"[A-Za-z0-9._+@-]{1,200}")
@@ -27,9 +28,11 @@ def _shown(text: str) -> str:
 def _rate(value: object) -> float:
     text = str(value)
     try:
-        number = float(text)
+        number = float(text) if text.isascii() and "_" not in text else None
     except ValueError:
-        raise ValueError(f"{_shown(text)} is not a number between 0 and 1") from None
+        number = None
+    if number is None:
+        raise ValueError(f"{_shown(text)} is not a number between 0 and 1")
     if not 0 <= number <= 1:
         raise ValueError(f"{_shown(text)} is not between 0 and 1")
     return number
@@ -60,11 +63,13 @@ def _dsn(value: object) -> str:
     text = str(value).strip()
     try:
         parts = urlsplit(text)
-        complete = parts.scheme in {"http", "https"} and parts.username and parts.hostname and parts.port != 0
+        key = parts.username or ""
+        complete = parts.scheme in {"http", "https"} and _KEY.fullmatch(key) and parts.hostname and parts.port != 0
     except ValueError:
         complete = False
     else:
-        complete = complete and parts.path.rpartition("/")[2].isdecimal() and not parts.query and not parts.fragment
+        project = parts.path.rpartition("/")[2]
+        complete = complete and project.isascii() and project.isdecimal() and not parts.query and not parts.fragment
     if not complete:
         raise ValueError("the value is not a DSN, which looks like https://<key>@<host>/<project number>")
     return text
@@ -78,7 +83,7 @@ def _release(value: object) -> str:
 
 
 def _token(value: object) -> str:
-    if len(str(value)) < MINIMUM_TOKEN_LENGTH:
+    if len(str(value).strip()) < MINIMUM_TOKEN_LENGTH:
         raise ValueError(f"the value is shorter than {MINIMUM_TOKEN_LENGTH} characters")
     return str(value)
 

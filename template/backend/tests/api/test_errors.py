@@ -58,6 +58,19 @@ def capture_and_fail_sync() -> None:
         raise
 
 
+class UnreadableError(Exception):
+    """An error that even Sentry's SDK stumbles over."""
+
+    @property
+    def detail(self) -> str:
+        raise ValueError("out of order")
+
+
+@router.get("/unreadable")
+async def fail_unreadably() -> None:
+    raise UnreadableError
+
+
 @router.get("/only-logged")
 def only_log() -> None:
     logger.error("the books do not balance")
@@ -154,6 +167,19 @@ def test_an_error_that_is_reported_and_then_raised_is_one_event(
 
     [event] = sent.events
     assert problem["event_id"] == event["event_id"]
+
+
+def test_an_error_that_cannot_be_reported_is_answered_all_the_same(
+    start_sentry: StartSentry, caller: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = start_sentry()
+
+    response = caller.get("/unreadable")
+
+    assert response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert response.json()["event_id"] is None
+    assert sent.events == []
+    assert "An error could not be reported: ValueError" in caplog.messages
 
 
 def test_an_error_log_without_an_exception_is_an_event(start_sentry: StartSentry, caller: TestClient) -> None:

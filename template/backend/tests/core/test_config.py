@@ -19,6 +19,7 @@ BAD_VALUES = [
     ("SENTRY_TRACES_SAMPLE_RATE", "1.5", "SENTRY_TRACES_SAMPLE_RATE: 1.5 is not between 0 and 1"),
     ("SENTRY_TRACES_SAMPLE_RATE", "nan", "SENTRY_TRACES_SAMPLE_RATE: nan is not between 0 and 1"),
     ("SENTRY_PROFILES_SAMPLE_RATE", "-1", "SENTRY_PROFILES_SAMPLE_RATE: -1 is not between 0 and 1"),
+    ("SENTRY_TRACES_SAMPLE_RATE", "0_1", "SENTRY_TRACES_SAMPLE_RATE: 0_1 is not a number between 0 and 1"),
     ("SENTRY_PROFILES_SAMPLE_RATE", "half", "SENTRY_PROFILES_SAMPLE_RATE: half is not a number between 0 and 1"),
     ("SENTRY_DEBUG", "maybe", "SENTRY_DEBUG: maybe is not true or false"),
     ("SENTRY_ENABLE_TRACING", "2", "SENTRY_ENABLE_TRACING: 2 is not true or false"),
@@ -28,6 +29,7 @@ BAD_VALUES = [
         "SENTRY_RELEASE: the value is not a release: up to 200 letters, digits and . _ + @ -",
     ),
     ("SENTRY_DIAGNOSTICS_TOKEN", "short", "SENTRY_DIAGNOSTICS_TOKEN: the value is shorter than 16 characters"),
+    ("SENTRY_DIAGNOSTICS_TOKEN", " " * 20, "SENTRY_DIAGNOSTICS_TOKEN: the value is shorter than 16 characters"),
     (
         "SENTRY_TRACE_TARGETS",
         "api.example.com,https://x",
@@ -43,6 +45,9 @@ BAD_DSNS = [
     "ftp://hunter2@sentry.example.com/1",
     "https://hunter2@[sentry/1",
     "https://hunter2@sentry.example.com:port/1",
+    "https://hunter2@sentry.example.com/\u0661",
+    "https://hunter2-x@sentry.example.com/1",
+    "https://schlüssel@sentry.example.com/1",
 ]
 
 
@@ -102,6 +107,27 @@ def test_the_file_is_read_and_the_real_environment_wins(
 
     assert (settings.app.environment, settings.app.log_level) == ("production", "DEBUG")
     assert settings.sentry.dsn is None
+
+
+def test_a_file_that_is_not_utf_8_is_one_line(
+    tmp_path: Path, load: LoadSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load()
+    file = tmp_path / ".env"
+    file.write_bytes("LOG_LEVEL=débug\n".encode("latin-1"))
+    for kind in (AppSettings, SentrySettings):
+        monkeypatch.setitem(kind.model_config, "env_file", file)
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+
+    assert str(caught.value) == ".env: not UTF-8 text"
+
+
+def test_without_tracing_both_rates_are_zero(load: LoadSettings) -> None:
+    policy = load(SENTRY_ENABLE_TRACING="false", SENTRY_TRACES_SAMPLE_RATE="0.7").policy
+
+    assert (policy.traces_sample_rate, policy.profiles_sample_rate) == (0.0, 0.0)
 
 
 def test_trace_targets_are_a_list_of_hosts(load: LoadSettings) -> None:
@@ -177,10 +203,6 @@ def test_the_process_stops_with_one_line_for_each_bad_variable() -> None:
 
 def test_each_environment_has_a_policy() -> None:
     assert tuple(policies()) == get_args(EnvironmentName)
-
-
-def test_errors_are_never_sampled() -> None:
-    assert {policy.error_sample_rate for policy in policies().values()} == {1.0}
 
 
 def test_production_shows_nothing_of_itself() -> None:

@@ -34,6 +34,11 @@ describe("readVariables", () => {
     });
   });
 
+  it("takes a rate of spaces for none", () => {
+    const raw = { VITE_SENTRY_TRACES_SAMPLE_RATE: "  " };
+    expect(readVariables(raw, "production").tracesSampleRate).toBeUndefined();
+  });
+
   it("keeps a rate of zero, which is not the same as none", () => {
     const raw = { VITE_SENTRY_TRACES_SAMPLE_RATE: "0" };
     expect(readVariables(raw, "production").tracesSampleRate).toBe(0);
@@ -41,7 +46,7 @@ describe("readVariables", () => {
 });
 
 describe("problemsOf", () => {
-  it.each(["0", "1", "0.5", "1e-3", ""])("accepts the rate %j", (rate) => {
+  it.each(["0", "1", "0.5", "1e-3", "", " "])("accepts the rate %j", (rate) => {
     expect(problemsOf({ VITE_SENTRY_TRACES_SAMPLE_RATE: rate })).toEqual([]);
   });
 
@@ -66,6 +71,7 @@ describe("problemsOf", () => {
     "https://hunter22@sentry.io/",
     "ftp://hunter22@host/2",
     "https://hunter22@host/2?x",
+    "https://hunter-22@host/2",
   ])("refuses the DSN %s without repeating it", (dsn) => {
     const problems = problemsOf({ VITE_SENTRY_DSN: dsn });
     expect(problems).toEqual([

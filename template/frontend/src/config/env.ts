@@ -15,14 +15,15 @@ export interface Variables {
 
 type Raw = Readonly<Record<string, string | undefined>>;
 
-const DSN = /^https?:\/\/[^\s/@:]+(:[^\s/@]*)?@[^\s/@]+\/([^\s?#]+\/)?\d+$/;
+const DSN = /^https?:\/\/\w+(:\w*)?@[^\s/@]+\/([^\s?#]+\/)?\d+$/;
 
 /**
  * What is wrong with raw variables, a line for each bad one; never repeats a DSN. The build asks, and stops: a
  * browser only ever gets variables without problems, and does not carry this function.
  */
 export function problemsOf(raw: Raw): string[] {
-  const { VITE_SENTRY_DSN: dsn, VITE_SENTRY_TRACES_SAMPLE_RATE: rate } = raw;
+  const dsn = raw.VITE_SENTRY_DSN;
+  const rate = raw.VITE_SENTRY_TRACES_SAMPLE_RATE?.trim();
   const environment = raw.VITE_SENTRY_ENVIRONMENT;
   const problems: string[] = [];
   if (dsn && !DSN.test(dsn)) {
@@ -41,7 +42,7 @@ export function problemsOf(raw: Raw): string[] {
 
 /** Reads variables without problems; `fallback` is the environment of a build that names none. */
 export function readVariables(raw: Raw, fallback: Environment): Variables {
-  const rate = raw.VITE_SENTRY_TRACES_SAMPLE_RATE;
+  const rate = raw.VITE_SENTRY_TRACES_SAMPLE_RATE?.trim();
   return {
     dsn: raw.VITE_SENTRY_DSN || "",
     environment: (raw.VITE_SENTRY_ENVIRONMENT as Environment | undefined) || fallback,

@@ -17,7 +17,7 @@ from app.core.sentry.api import (
     start_span,
     start_transaction,
 )
-from app.core.sentry.configure import configure_sentry, instrument_event_loop
+from app.core.sentry.configure import configure_sentry
 from app.core.sentry.release import find_release
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "current_trace_id",
     "find_release",
     "flush",
-    "instrument_event_loop",
     "is_on",
     "set_context",
     "set_tag",

@@ -1,5 +1,6 @@
 """What business code says to Sentry."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from app.core.sentry.filters import event_id_of
 Level = Literal["fatal", "critical", "error", "warning", "info", "debug"]
 
 FLUSH_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
 
 
 def is_on() -> bool:
@@ -49,16 +52,20 @@ def capture_unhandled(error: BaseException) -> str | None:
     """Report an exception that nothing handled: Sentry counts it as a crash of the request.
 
     Returns:
-        The event's id, as ``capture_exception``.
+        The event's id, as ``capture_exception``; ``None`` when the SDK fails.
     """
     if not is_on():
         return None
-    event, hint = event_from_exception(
-        error,
-        client_options=sentry_sdk.get_client().options,
-        mechanism={"type": "fastapi", "handled": False},
-    )
-    return sentry_sdk.capture_event(event, hint=hint) or event_id_of(error)
+    try:
+        event, hint = event_from_exception(
+            error,
+            client_options=sentry_sdk.get_client().options,
+            mechanism={"type": "fastapi", "handled": False},
+        )
+        return sentry_sdk.capture_event(event, hint=hint) or event_id_of(error)
+    except Exception as failure:  # noqa: BLE001 the caller gets an answer, whatever the SDK stumbles over
+        logger.warning("An error could not be reported: %s", type(failure).__name__)
+        return None
 
 
 def capture_message(

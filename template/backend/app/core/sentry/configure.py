@@ -7,10 +7,11 @@ from typing import Any
 
 import sentry_sdk
 from sentry_sdk.integrations import Integration
-from sentry_sdk.integrations.asyncio import enable_asyncio_integration
 from sentry_sdk.integrations.logging import ignore_logger_for_sentry_logs
+from sentry_sdk.serializer import add_global_repr_processor, global_repr_processors
 
 from app.core.config import Settings
+from app.core.sentry.hooks import hide_request
 from app.core.sentry.options import build_options
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,10 @@ def configure_sentry(
     options["integrations"] += [_integration(name) for name in integrations]
     # Each access log line names an address and a full path.
     ignore_logger_for_sentry_logs("uvicorn.access")
+    # The SDK delivers in the background and retries: a server that is away is no news three times an envelope.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    if _hide_request not in global_repr_processors:
+        add_global_repr_processor(_hide_request)
     sentry_sdk.init(**(options | overrides))
     logger.info(
         "Sentry initialized | environment=%s, traces_sample_rate=%s, release=%s",
@@ -49,11 +54,9 @@ def configure_sentry(
     )
 
 
-def instrument_event_loop() -> None:
-    """Report what fails in tasks of the running event loop. To be called from inside it."""
-    if sentry_sdk.get_client().is_active():
-        # A span per task would drown what the application itself does.
-        enable_asyncio_integration(task_spans=False)
+def _hide_request(value: object, _hint: object) -> object:
+    """Tell the SDK before it looks into the value; the option ``custom_repr`` comes after that."""
+    return hide_request(value) or NotImplemented
 
 
 def _integration(name: str) -> Integration:

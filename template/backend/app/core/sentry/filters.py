@@ -40,8 +40,13 @@ def remember_event(event: Payload, hint: Hint) -> None:
         error.__dict__[_EVENT_ID] = event.get("event_id")
 
 
+def remember_refusal(hint: Hint) -> None:
+    """Note on an exception that the limiter refused it, so that its next report is not counted again."""
+    remember_event({}, hint)
+
+
 def event_id_of(error: BaseException) -> str | None:
-    """Return the id of the event that reported this very exception."""
+    """Return the id of the event that reported this very exception; ``None`` also when it was refused."""
     event_id: str | None = error.__dict__.get(_EVENT_ID)
     return event_id
 
@@ -68,9 +73,9 @@ def _is_invalid_request(_event: Payload, hint: Hint) -> bool:
     return isinstance(_exception(hint), RequestValidationError)
 
 
-def _was_sent(_event: Payload, hint: Hint) -> bool:
+def _was_seen(_event: Payload, hint: Hint) -> bool:
     error = _exception(hint)
-    return error is not None and event_id_of(error) is not None
+    return error is not None and _EVENT_ID in error.__dict__
 
 
 def _has_no_route(transaction: Payload, _hint: Hint) -> bool:
@@ -93,7 +98,7 @@ FILTERS = (
     Filter(
         "invalid-request", "event", "A request that does not validate is the caller's mistake.", _is_invalid_request
     ),
-    Filter("already-sent", "event", "Logged and then raised, or seen in two threads: one error, one event.", _was_sent),
+    Filter("already-sent", "event", "Logged and then raised, or seen in two threads: one error, one event.", _was_seen),
     Filter(
         "no-route",
         "transaction",

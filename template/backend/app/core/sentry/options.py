@@ -15,7 +15,7 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.integrations.starlette import StarletteIntegration
 
 from app.core.config import Settings
-from app.core.sentry.hooks import before_breadcrumb, before_send_transaction, make_before_send
+from app.core.sentry.hooks import before_breadcrumb, before_send_transaction, hide_depths, make_before_send
 from app.core.sentry.limiter import Limiter
 from app.core.sentry.sampler import make_sampler
 from app.core.sentry.transport import ScrubbingTransport
@@ -36,7 +36,6 @@ def build_options(settings: Settings, release: str, ignored_paths: Collection[st
     """
     policy = settings.policy
     dsn = settings.sentry.dsn
-    tracing = settings.sentry.enable_tracing
     return {
         "dsn": dsn.get_secret_value() if dsn else None,
         "environment": settings.sentry_environment,
@@ -51,7 +50,6 @@ def build_options(settings: Settings, release: str, ignored_paths: Collection[st
         # Spotlight's own path would bypass the transport, and with it the scrubber. Its ordinary DSN does not.
         "spotlight": False,
         # What is sent
-        "sample_rate": policy.error_sample_rate,
         "attach_stacktrace": True,
         "max_breadcrumbs": policy.max_breadcrumbs,
         "enable_logs": policy.logs,
@@ -59,8 +57,8 @@ def build_options(settings: Settings, release: str, ignored_paths: Collection[st
         "before_send_transaction": before_send_transaction,
         "before_breadcrumb": before_breadcrumb,
         # Traces
-        "traces_sampler": make_sampler(policy.traces_sample_rate, ignored_paths) if tracing else None,
-        "profile_session_sample_rate": policy.profiles_sample_rate if tracing else None,
+        "traces_sampler": make_sampler(policy.traces_sample_rate, ignored_paths),
+        "profile_session_sample_rate": policy.profiles_sample_rate,
         "profile_lifecycle": "trace",
         # The default is every host: then third parties learn our trace ids.
         "trace_propagation_targets": [_target(host) for host in settings.sentry.trace_targets],
@@ -68,6 +66,8 @@ def build_options(settings: Settings, release: str, ignored_paths: Collection[st
         # send_default_pii and the SDK's own scrubber.
         "data_collection": build_data_collection(settings),
         "include_local_variables": policy.local_variables,
+        # For values that the SDK does not look into; for all others configure.py sees to it.
+        "custom_repr": hide_depths,
         "max_request_body_size": "medium" if policy.request_bodies else "never",
         # Integrations are named and not discovered, so that nothing starts to report by being installed.
         "integrations": build_integrations(),
@@ -101,7 +101,8 @@ def build_integrations() -> list[Integration]:
         StarletteIntegration(transaction_style="url", failed_request_status_codes=SERVER_ERRORS),
         FastApiIntegration(transaction_style="url", failed_request_status_codes=SERVER_ERRORS),
         # INFO becomes a breadcrumb and a log, ERROR an event. The filter "already-sent" keeps an error that
-        # is logged and then raised from being sent twice.
+        # is logged and then raised from being sent twice. This covers asyncio: it logs what fails in a task
+        # and is awaited by nobody. The SDK's own integration would report failures that somebody handles.
         LoggingIntegration(level=logging.INFO, event_level=logging.ERROR, sentry_logs_level=logging.INFO),
     ]
 

@@ -1,6 +1,7 @@
 """Starting Sentry, or leaving everything alone."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -10,8 +11,8 @@ import sentry_sdk
 from fastapi.testclient import TestClient
 
 from app.core.contracts import ROOT
-from app.core.sentry import configure_sentry, instrument_event_loop
-from tests.support import DSN, RELEASE, LoadSettings, MakeApp, RecordingTransport, StartSentry
+from app.core.sentry import configure_sentry
+from tests.support import DSN, RELEASE, LoadSettings, MakeApp, RecordingTransport, StartSentry, values
 
 PRINT_STATE = """
 import json, logging, sys
@@ -22,10 +23,10 @@ json.dump([sentry_sdk.get_client().is_active(), sorted(_installed_integrations),
 """
 
 
-def run_app(**variables: str) -> subprocess.CompletedProcess[str]:
+def run_app(program: str = PRINT_STATE, **variables: str) -> subprocess.CompletedProcess[str]:
     """Import the application in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-c", PRINT_STATE],
+        [sys.executable, "-c", program],
         cwd=ROOT / "backend",
         env={**os.environ, "SENTRY_RELEASE": RELEASE, **variables},
         capture_output=True,
@@ -47,6 +48,13 @@ def test_one_line_says_how_sentry_was_started() -> None:
     assert f"Sentry initialized | environment=production, traces_sample_rate=0.1, release={RELEASE}" in process.stderr
     assert process.stdout.startswith("[true")
     assert "public" not in process.stderr
+
+
+def test_a_server_that_is_away_is_not_reported_for_each_envelope() -> None:
+    send = PRINT_STATE + "sentry_sdk.capture_message('lost'); sentry_sdk.flush(5)"
+    process = run_app(send, SENTRY_DSN="http://public@127.0.0.1:9/1")
+
+    assert "Retrying" not in process.stderr
 
 
 def test_the_integrations_are_the_ones_that_were_named(start_sentry: StartSentry) -> None:
@@ -79,28 +87,37 @@ def test_variables_of_the_sdk_do_not_change_anything(start_sentry: StartSentry) 
     assert sentry_sdk.get_client().spotlight is None
 
 
-def test_a_task_that_fails_is_reported(start_sentry: StartSentry) -> None:
+async def fail() -> None:
+    raise RuntimeError("in the background")
+
+
+def test_a_task_that_fails_and_is_awaited_by_nobody_is_reported(start_sentry: StartSentry) -> None:
     sent = start_sentry()
 
-    async def fail() -> None:
-        raise RuntimeError("in the background")
-
     async def main() -> None:
-        instrument_event_loop()
-        await asyncio.gather(asyncio.create_task(fail()), return_exceptions=True)
+        task = asyncio.create_task(fail())
+        await asyncio.wait([task])
+        del task
+        # Python says so when it deletes the task.
+        gc.collect()
 
     asyncio.run(main())
 
     [event] = sent.events
-    assert event["exception"]["values"][-1]["mechanism"] == {"type": "asyncio", "handled": False}
+    assert event["logger"] == "asyncio"
+    assert values(event)[-1]["value"] == "in the background"
 
 
-def test_the_event_loop_is_left_alone_without_sentry() -> None:
-    async def main() -> object:
-        instrument_event_loop()
-        return asyncio.get_running_loop().get_task_factory()
+def test_a_task_whose_failure_is_handled_is_not_reported(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
 
-    assert asyncio.run(main()) is None
+    async def main() -> None:
+        results = await asyncio.gather(fail(), fail(), return_exceptions=True)
+        assert [type(result) for result in results] == [RuntimeError, RuntimeError]
+
+    asyncio.run(main())
+
+    assert sent.events == []
 
 
 @pytest.mark.parametrize(("environment", "expected"), [("development", True), ("production", False)])

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
 
 from app.core.exceptions import ConflictError, UnavailableError
-from app.core.sentry.filters import FILTERS, Kind, event_id_of, matching_filter, remember_event
+from app.core.sentry.filters import FILTERS, Kind, event_id_of, matching_filter, remember_event, remember_refusal
 
 Example = tuple[Kind, dict[str, Any], dict[str, Any]]
 
@@ -24,12 +24,18 @@ def sent_before() -> dict[str, Any]:
     return hint
 
 
+def refused_before() -> dict[str, Any]:
+    hint = raised(RuntimeError("again"))
+    remember_refusal(hint)
+    return hint
+
+
 DROPPED: dict[str, list[Example]] = {
     "stopped": [("event", {}, raised(KeyboardInterrupt())), ("event", {}, raised(SystemExit()))],
     "cancelled": [("event", {}, raised(asyncio.CancelledError())), ("event", {}, raised(ClientDisconnect()))],
     "client-error": [("event", {}, raised(HTTPException(404))), ("event", {}, raised(ConflictError("taken")))],
     "invalid-request": [("event", {}, raised(RequestValidationError([])))],
-    "already-sent": [("event", {}, sent_before())],
+    "already-sent": [("event", {}, sent_before()), ("event", {}, refused_before())],
     "no-route": [("transaction", {"transaction_info": {"source": "url"}}, {})],
     "access-log": [("breadcrumb", {"category": "uvicorn.access"}, {})],
 }

@@ -1,16 +1,19 @@
 """The hooks: what they drop, and that they fail closed."""
 
+import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sentry_sdk
+from fastapi import APIRouter, Request
 from fastapi.testclient import TestClient
 
 from app.core.sentry import add_breadcrumb, capture_exception, capture_message, hooks
 from app.core.sentry.hooks import closing, place_of
 from app.core.sentry.limiter import BURST
-from tests.support import StartSentry
+from tests.support import MakeApp, StartSentry, values
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,20 @@ def test_an_error_in_a_loop_is_sent_a_few_times(start_sentry: StartSentry) -> No
     assert sent.lost.count(("before_send", "error")) == 5
 
 
+def test_an_error_that_was_refused_is_not_sent_when_it_is_logged(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    for number in range(BURST + 5):
+        try:
+            raise ValueError(f"round {number}")
+        except ValueError as error:
+            ids = {capture_exception(error), capture_exception(error)}
+            logger.exception("as a server does with what nobody handled")
+        assert ids == ({sent.events[-1]["event_id"]} if number < BURST else {None})
+
+    assert len(sent.events) == BURST
+
+
 def test_a_message_or_a_log_in_a_loop_is_sent_a_few_times(start_sentry: StartSentry) -> None:
     sent = start_sentry()
 
@@ -47,7 +64,10 @@ def test_places_differ_by_line_and_kind() -> None:
     error: Any = {"exception": {"values": [{"type": "ValueError", "stacktrace": frames}]}}
     message: Any = {"threads": {"values": [{"stacktrace": frames}]}, "level": "info"}
 
-    assert place_of(error, {}) == ("ValueError", None, "m", "f", 1)
+    record = logging.LogRecord("server", logging.ERROR, "server.py", 7, "crash", None, None)
+
+    assert place_of(error, {}) == place_of(error, {"log_record": record}) == ("ValueError", None, "m", "f", 1)
+    assert place_of({}, {"log_record": record}) == ("log", "server", logging.ERROR, "server.py", 7)
     assert place_of(message, {}) == (None, "info", "m", "f", 1)
     assert place_of({}, {}) == (None, None, None, None, None)
 
@@ -68,6 +88,82 @@ def test_a_transaction_without_a_route_is_dropped(start_sentry: StartSentry, cli
     client.get("/api/v1/sentry-debug")
 
     assert [transaction["transaction"] for transaction in sent.transactions] == ["/api/v1/sentry-debug"]
+
+
+def test_a_body_leaves_with_the_error_and_not_with_the_trace(start_sentry: StartSentry, make_app: MakeApp) -> None:
+    sent = start_sentry()
+    router = APIRouter()
+
+    @router.post("/orders")
+    async def order(item: dict[str, str]) -> None:
+        raise RuntimeError(f"{len(item)} is too much")
+
+    TestClient(make_app(router), raise_server_exceptions=False).post("/orders", json={"item": "lamp"})
+
+    assert [event["request"]["data"] for event in sent.events] == [{"item": "lamp"}]
+    assert ["data" in transaction["request"] for transaction in sent.transactions] == [False]
+
+
+CALLER = ("198.51.100.7", 50000)
+QUERY = "q=CanaryQuery"
+HEADERS = {
+    "X-Forwarded-For": "192.0.2.44",
+    "X-Custom": "CanaryHeader",
+    "Referer": "https://other.example/?r=CanaryReferer",
+}
+PARTS_OF_A_REQUEST: dict[str, Callable[[Request], object]] = {
+    "request": lambda request: request,
+    "headers": lambda request: request.headers,
+    "dict of headers": lambda request: dict(request.headers),
+    "headers in pairs": lambda request: request.headers.items(),
+    "headers in a view": lambda request: dict(request.headers).items(),
+    "values of headers": lambda request: dict(request.headers).values(),
+    "headers in bytes": lambda request: request.headers.raw,
+    "scope": lambda request: request.scope,
+    "copied scope": lambda request: dict(request.scope),
+    "address": lambda request: request.url,
+    "text of the address": lambda request: str(request.url),
+    "query": lambda request: request.query_params,
+    "client": lambda request: request.client,
+    "in an object": lambda request: {"deep": [request, request.headers]},
+    "too deep": lambda request: {"a": {"b": {"c": {"d": {"e": [dict(request.headers), request.url]}}}}},
+}
+
+
+@pytest.mark.parametrize("name", PARTS_OF_A_REQUEST)
+def test_local_variables_show_nothing_of_a_request(name: str, start_sentry: StartSentry, make_app: MakeApp) -> None:
+    sent = start_sentry()
+    router = APIRouter()
+
+    @router.get("/broken")
+    async def fail_with_request(request: Request) -> None:
+        part = PARTS_OF_A_REQUEST[name](request)
+        raise RuntimeError(f"{type(part).__name__} was no use")
+
+    client = TestClient(make_app(router), raise_server_exceptions=False, client=CALLER)
+    client.get(f"/broken?{QUERY}", headers=HEADERS)
+
+    variables = values(sent.events[0])[-1]["stacktrace"]["frames"][-1]["vars"]
+    assert "[Filtered:" in json.dumps(variables["part"])
+    for secret in (CALLER[0], QUERY, *HEADERS.values()):
+        assert secret.encode() not in sent.raw
+
+
+def test_other_local_variables_stay(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    def fail_with_variables() -> None:
+        order = {"type": "lamp", "count": 3}
+        pairs = [("a", 1), ("b", 2)]
+        raise RuntimeError(f"{len(order)} {len(pairs)}")
+
+    try:
+        fail_with_variables()
+    except RuntimeError as error:
+        capture_exception(error)
+
+    variables = values(sent.events[0])[-1]["stacktrace"]["frames"][-1]["vars"]
+    assert variables == {"order": {"type": "'lamp'", "count": "3"}, "pairs": [["'a'", "1"], ["'b'", "2"]]}
 
 
 def test_access_logs_are_neither_breadcrumbs_nor_logs(start_sentry: StartSentry) -> None:

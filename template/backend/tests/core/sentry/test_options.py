@@ -37,7 +37,7 @@ def test_each_environment_has_its_policy(
     assert options["release"] == RELEASE
     assert sample(options) == rate
     assert options["profile_session_sample_rate"] == rate
-    assert options["sample_rate"] == 1.0
+    assert "sample_rate" not in options
     assert options["max_breadcrumbs"] == crumbs
     assert options["include_local_variables"] is variables
     assert options["data_collection"]["stack_frame_variables"] is variables
@@ -77,8 +77,9 @@ def test_personal_data_leaves_only_on_request(load: LoadSettings) -> None:
 def test_tracing_can_be_switched_off(load: LoadSettings) -> None:
     options = build_options(load(SENTRY_DSN=DSN, SENTRY_ENABLE_TRACING="false"), RELEASE)
 
-    assert options["traces_sampler"] is None
-    assert options["profile_session_sample_rate"] is None
+    assert sample(options) == 0.0
+    assert sample(options, parent_sampled=True) == 0.0
+    assert options["profile_session_sample_rate"] == 0.0
 
 
 def test_trace_headers_go_to_named_hosts_only(load: LoadSettings) -> None:

@@ -22,7 +22,7 @@ permissive = Scrubber(RULES, personal_data=True)
 
 # Text in which rules find something to chew on.
 WORDS = ["password", "token", "Cookie", "Bearer ", "eyJhbGci", "4111111111111111", "[Filtered]", "[Filtered:email]"]
-SIGNS = [*"=:\"'{}[]\\&@.-, \n", "%40", "//", "a.com"]
+SIGNS = [*"=:\"'{}[]\\&@.-, \n", "%40", "//", "a.com", "http:", "?"]
 texts = st.text(max_size=40) | st.lists(st.sampled_from(WORDS + SIGNS), max_size=12).map("".join)
 numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 trees = st.recursive(
@@ -169,6 +169,7 @@ def test_huge_numbers_are_no_problem() -> None:
     [
         "password=", "eyJaaaaaaaa-", "a@", "a@b.", "bearer ", "4111 ", "://", "x" * 64 + " ", "https://a:b", "'", '"',
         "\\", "{[", "token: {", "-----BEGIN PRIVATE KEY-----", "cookie: ", "%40", "a.", "[Filtered", "_", "Aa",
+        "http://a", "http://a?", "curl ", "curl -u ", "hooks.slack.com/services/", "sid=",
     ],
 )  # fmt: skip
 def test_time_grows_with_the_length_and_not_faster(unit: str) -> None:
@@ -184,8 +185,9 @@ def test_time_grows_with_the_length_and_not_faster(unit: str) -> None:
             times.append(time.process_time() - start)
         return min(times)
 
-    # Eight times the text takes eight times as long; a quadratic rule would take 64 times.
-    assert seconds(40_000) < 24 * max(seconds(5_000), 0.0005)
+    # Eight times the text takes eight times as long; a quadratic rule would take 64 times. A busy machine may
+    # disturb one measurement, and does not make a quadratic rule linear in any of them.
+    assert any(seconds(40_000) < 24 * max(seconds(5_000), 0.0005) for _ in range(5))
 
 
 def test_personal_data_leaves_when_it_is_allowed_and_secrets_do_not() -> None:

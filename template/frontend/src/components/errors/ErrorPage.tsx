@@ -1,7 +1,7 @@
-import { useState } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { isRouteErrorResponse, Link, useLocation, useNavigate, useRouteError } from "react-router";
 import { ApiError } from "../../lib/api/client";
-import { currentTraceId, enabled, eventIdOf } from "../../lib/sentry";
+import { currentTraceId, enabled, eventIdOf, onChange, whyEventNotSent } from "../../lib/sentry";
 import { CopyButton } from "../CopyButton";
 import { FeedbackForm } from "./FeedbackForm";
 
@@ -17,16 +17,27 @@ export function RouteErrorBoundary() {
   const error = useRouteError();
   const location = useLocation();
   const navigate = useNavigate();
+  const reported = error instanceof ApiError && error.eventId !== null;
+  // Text cannot carry its id here, and answers that a loader throws are not reported.
+  const hasId = typeof error === "object" && error !== null && !isRouteErrorResponse(error);
+  const whyNot = useSyncExternalStore(onChange, () => {
+    if (reported) {
+      return undefined;
+    }
+    return enabled
+      ? whyEventNotSent(eventIdOf(error))
+      : "Sentry is off, so this error was not reported.";
+  });
   if (isRouteErrorResponse(error) && error.status === 404) {
     return <NotFoundPage />;
   }
-  const reported = error instanceof ApiError && error.eventId !== null;
   return (
     <ErrorPage
       title="Something went wrong"
       text="It is not your fault. You can try again; if it keeps happening, tell us what you were doing."
-      eventId={reported ? error.eventId : enabled ? eventIdOf(error) : null}
+      eventId={reported ? error.eventId : hasId && !whyNot ? eventIdOf(error) : null}
       traceId={reported ? error.traceId : currentTraceId()}
+      whyNot={whyNot}
       onRetry={() => navigate(location, { replace: true })}
     />
   );
@@ -37,6 +48,8 @@ interface ErrorPageProps {
   text: string;
   eventId?: string | null;
   traceId?: string | null;
+  /** Why nobody else knows of it, in a sentence. */
+  whyNot?: string;
   onRetry?: () => unknown;
 }
 
@@ -44,7 +57,7 @@ interface ErrorPageProps {
 const focus = (heading: HTMLElement | null) => heading?.focus();
 
 /** What a person sees instead of a broken page: what happened, the ids to quote, and ways on. */
-function ErrorPage({ title, text, eventId, traceId, onRetry }: ErrorPageProps) {
+function ErrorPage({ title, text, eventId, traceId, whyNot, onRetry }: ErrorPageProps) {
   const [telling, setTelling] = useState(false);
   return (
     <section className="error-page" aria-labelledby="error-title">
@@ -56,9 +69,7 @@ function ErrorPage({ title, text, eventId, traceId, onRetry }: ErrorPageProps) {
       </h1>
       <p className="error-text">{text}</p>
       {eventId && <Ids eventId={eventId} traceId={traceId ?? null} />}
-      {onRetry && !enabled && (
-        <p className="error-text">Sentry is off, so this error was not reported.</p>
-      )}
+      {whyNot && <p className="error-text">{whyNot}</p>}
       <div className="error-ways">
         {onRetry && (
           <button type="button" className="button button-primary" onClick={() => onRetry()}>

@@ -1,5 +1,5 @@
-import { useId, useState } from "react";
-import { captureFeedback, enabled } from "../../lib/sentry";
+import { useId, useState, useSyncExternalStore } from "react";
+import { captureFeedback, enabled, onChange, whyEventNotSent } from "../../lib/sentry";
 
 interface FeedbackFormProps {
   /** The event that the feedback is about. */
@@ -14,13 +14,15 @@ const focus = (element: HTMLElement | null) => element?.focus();
 /** Asks for a message, and a name and e-mail address if the person likes; posts it through Sentry. */
 export function FeedbackForm({ eventId, onClose, onSent }: FeedbackFormProps) {
   const [sent, setSent] = useState(false);
+  const [sentId, setSentId] = useState<string | null>(null);
+  const whyNot = useSyncExternalStore(onChange, () => sentId && whyEventNotSent(sentId));
   const id = useId();
 
   function send(data: FormData) {
     const field = (name: string) => String(data.get(name) ?? "").trim() || undefined;
     const message = field("message");
     if (message) {
-      captureFeedback({ message, name: field("name"), email: field("email"), eventId });
+      setSentId(captureFeedback({ message, name: field("name"), email: field("email"), eventId }));
       setSent(true);
       onSent?.();
     }
@@ -29,9 +31,11 @@ export function FeedbackForm({ eventId, onClose, onSent }: FeedbackFormProps) {
   if (sent) {
     return (
       <div className="feedback">
-        <p ref={focus} tabIndex={-1}>
+        <p ref={focus} tabIndex={-1} role="status">
           {enabled
-            ? "Thank you. Your message is on its way."
+            ? whyNot
+              ? `Your message has not arrived. ${whyNot}`
+              : "Thank you. Your message is on its way."
             : "Sentry is off, so nothing was sent."}
         </p>
         <button type="button" className="button" onClick={onClose}>

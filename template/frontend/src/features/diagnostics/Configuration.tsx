@@ -1,7 +1,6 @@
-import { type ReactNode, useEffect, useState } from "react";
-import { ApiError } from "../../lib/api/client";
-import { type BrowserSettings, browserSettings, enabled } from "../../lib/sentry";
-import { backendSettings } from "./experiments";
+import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
+import { browserSettings, onChange, sdkState } from "../../lib/sentry";
+import { backendSettings, explain } from "./experiments";
 
 type BackendSettings = Awaited<ReturnType<typeof backendSettings>>;
 
@@ -19,16 +18,23 @@ export function Configuration() {
 }
 
 function Browser() {
-  const [settings, setSettings] = useState<BrowserSettings | null>(null);
-  useEffect(() => {
-    browserSettings().then(setSettings);
-  }, []);
+  const state = useSyncExternalStore(onChange, sdkState);
+  const settings = browserSettings();
 
-  if (!enabled) {
+  if (state === "off") {
     return (
       <Card title="Browser" tone="quiet" state="Off">
         <p className="hint">
           Sentry is off in the browser: <code>VITE_SENTRY_DSN</code> is empty.
+        </p>
+      </Card>
+    );
+  }
+  if (state === "failed") {
+    return (
+      <Card title="Browser" tone="bad" state="Not loaded">
+        <p className="hint">
+          The Sentry SDK could not be loaded. A content blocker or the network may be in the way.
         </p>
       </Card>
     );
@@ -84,17 +90,10 @@ function Backend() {
           <code>{settings.release || "unknown"}</code>
         </Setting>
         <Setting name="Traces">{percent(settings.traces_sample_rate)} of requests</Setting>
-        <Setting name="Profiles">{percent(settings.profiles_sample_rate)} of traces</Setting>
+        <Setting name="Profiles">{percent(settings.profiles_sample_rate)} of processes</Setting>
       </dl>
     </Card>
   );
-}
-
-function explain(error: unknown): string {
-  if (error instanceof ApiError && error.status === 404) {
-    return "Diagnostics are closed here, as they are in production unless SENTRY_DIAGNOSTICS_TOKEN opens them.";
-  }
-  return error instanceof Error ? `${error.message}.` : "The API does not answer.";
 }
 
 const percent = (rate: number | null | undefined) =>

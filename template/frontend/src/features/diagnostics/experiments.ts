@@ -1,10 +1,12 @@
 /** What the diagnostics page does, and what came of it. Outside of the page, so that it survives a broken page. */
 import { useSyncExternalStore } from "react";
 import { ApiError, api, bodyOf } from "../../lib/api/client";
-import { enabled, onSent } from "../../lib/sentry";
+import { onChange, onSent, sdkState, whyNotSent } from "../../lib/sentry";
 
 /** Long enough to stand out among other requests; in seconds. */
 const SLOW = 2;
+/** As many entries as anybody looks through. */
+const LISTED = 50;
 
 export interface Entry {
   id: number;
@@ -22,7 +24,8 @@ const subscribers = new Set<() => void>();
 
 /** Puts an entry on top of the list. */
 function record(entry: Omit<Entry, "id" | "time">): void {
-  entries = [{ ...entry, id: entries.length, time: new Date() }, ...entries];
+  const id = (entries[0]?.id ?? 0) + 1;
+  entries = [{ ...entry, id, time: new Date() }, ...entries].slice(0, LISTED);
   for (const notify of subscribers) {
     notify();
   }
@@ -36,28 +39,43 @@ function subscribe(notify: () => void): () => void {
 /** The list, newest first. */
 export const useSent = () => useSyncExternalStore(subscribe, () => entries);
 
-onSent(({ kind, accepted, eventId, traceId }) =>
-  record({
-    kind: kind === "feedback" ? "Feedback" : "Browser error",
-    state: accepted ? "Sent" : "Not sent",
-    note: accepted ? undefined : "Sentry did not take it.",
-    eventId,
-    traceId,
-  }),
-);
+onSent(({ kind, outcome, eventId, traceId }) => {
+  if (outcome === "filtered") {
+    return;
+  }
+  const entry = { kind: kind === "feedback" ? "Feedback" : "Browser error", traceId } as const;
+  record(
+    outcome === "accepted"
+      ? { ...entry, state: "Sent", eventId }
+      : { ...entry, state: "Not sent", note: whyNotSent(outcome) },
+  );
+});
 
 export const backendSettings = (signal: AbortSignal) =>
   bodyOf(api.GET("/api/v1/sentry-debug", { signal }));
 
+/** What happened while nobody knew whether the SDK comes. */
+let undecided: Entry["kind"][] = [];
+
 /** Says that it went nowhere; what is sent is listed when Sentry has answered. */
-function noteWhenOff(kind: Entry["kind"]): void {
-  if (!enabled) {
-    record({ kind, state: "Not sent", note: "Sentry is off in the browser." });
+function noteUnlessSent(kind: Entry["kind"]): void {
+  const state = sdkState();
+  if (state === "starting") {
+    undecided.push(kind);
+  } else if (state !== "on") {
+    const note = state === "off" ? "Sentry is off in the browser." : whyNotSent("unloaded");
+    record({ kind, state: "Not sent", note });
   }
 }
 
-export const noteBrowserError = () => noteWhenOff("Browser error");
-export const noteFeedback = () => noteWhenOff("Feedback");
+onChange(() => {
+  const kinds = undecided;
+  undecided = [];
+  kinds.forEach(noteUnlessSent);
+});
+
+export const noteBrowserError = () => noteUnlessSent("Browser error");
+export const noteFeedback = () => noteUnlessSent("Feedback");
 
 export async function askBackendToBreak(): Promise<void> {
   await api.GET("/api/v1/sentry-test/error").catch(recordFailure("Backend error"));
@@ -83,7 +101,17 @@ function recordFailure(kind: Entry["kind"]) {
     if (!(error instanceof ApiError)) {
       throw error;
     }
-    const { eventId, traceId, message } = error;
-    record({ kind, state: eventId ? "Sent" : "Not sent", note: message, eventId, traceId });
+    const { eventId, traceId } = error;
+    record({ kind, state: eventId ? "Sent" : "Not sent", note: explain(error), eventId, traceId });
   };
+}
+
+/** What an API error means here, in a sentence. */
+export function explain(error: unknown): string {
+  if (error instanceof ApiError && error.status === 404) {
+    return "The test endpoints are closed here, as they are in production unless SENTRY_DIAGNOSTICS_TOKEN opens them.";
+  }
+  return error instanceof Error
+    ? `${error.message.replace(/\.$/, "")}.`
+    : "The API does not answer.";
 }

@@ -10,7 +10,8 @@ afterEach(() => vi.unstubAllGlobals());
 
 describe("the API client", () => {
   it("gives the body of a success", async () => {
-    answer(JSON.stringify({ release: "app@1" }), { status: 200 });
+    const headers = { "content-type": "application/json" };
+    answer(JSON.stringify({ release: "app@1" }), { status: 200, headers });
     expect(await ask()).toEqual({ release: "app@1" });
   });
 
@@ -45,6 +46,12 @@ describe("the API client", () => {
     answer("<html>Bad gateway</html>", { status: 502 });
     const error = await ask().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ message: "The API does not answer", status: 502 });
+  });
+
+  it.each(["text/html", ""])("takes a success of the type %j for no answer", async (type) => {
+    answer("<!doctype html>", { status: 200, headers: { "content-type": type } });
+    const error = await ask().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: "ApiError", message: "The API does not answer" });
   });
 
   it("says when there was no answer, and keeps the cause", async () => {

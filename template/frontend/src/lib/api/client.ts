@@ -54,9 +54,14 @@ const middleware: Middleware = {
       request.headers.set(name, value);
     }
   },
-  async onResponse({ response }) {
+  async onResponse({ response, options }) {
     if (!response.ok) {
       throw await ApiError.from(response);
+    }
+    // A static host answers every address with the start page.
+    const isJson = /[/+]json\b/i.test(response.headers.get("content-type") ?? "");
+    if (options.parseAs === "json" && response.status !== 204 && !isJson) {
+      throw new ApiError({ status: 0, title: NO_ANSWER });
     }
   },
   onError({ error, request }) {

@@ -36,10 +36,13 @@ async function importSentry(dsn = "https://key@sentry.example.com/2") {
   return import("./index");
 }
 
+/** Importing the SDK takes seconds on a busy machine. */
+const waitFor = (check: () => void) => vi.waitFor(check, { timeout: 20_000 });
+
 const events = () => sent.filter(({ header }) => header.type === "event");
 
 const eventsOf = async (count: number) => {
-  await vi.waitFor(() => expect(events()).toHaveLength(count));
+  await waitFor(() => expect(events()).toHaveLength(count));
   return events().map(({ payload }) => payload);
 };
 
@@ -81,7 +84,7 @@ describe("with a DSN", () => {
     const sentry = await importSentry();
     const about = "f".repeat(32);
     const eventId = sentry.captureFeedback({ message: "It broke", eventId: about });
-    await vi.waitFor(() => expect(sent.map(({ header }) => header.type)).toContain("feedback"));
+    await waitFor(() => expect(sent.map(({ header }) => header.type)).toContain("feedback"));
     const { payload } = sent.find(({ header }) => header.type === "feedback") ?? {};
     expect(payload.event_id).toBe(eventId);
     expect(payload.contexts.feedback).toMatchObject({
@@ -95,9 +98,26 @@ describe("with a DSN", () => {
     const listener = vi.fn();
     sentry.onSent(listener);
     const eventId = sentry.captureException(new Error("heard"));
-    await vi.waitFor(() => expect(listener).toHaveBeenCalled());
+    await waitFor(() => expect(listener).toHaveBeenCalled());
     expect(listener.mock.calls).toEqual([
-      [{ kind: "error", eventId, traceId: sentry.currentTraceId(), accepted: true }],
+      [{ kind: "error", eventId, traceId: sentry.currentTraceId(), outcome: "accepted" }],
+    ]);
+  });
+
+  it("equal errors are all sent up to a limit, and listeners are told of the excess", async () => {
+    const sentry = await importSentry();
+    const outcomes: string[] = [];
+    const ids: (string | null)[] = [];
+    sentry.onSent(({ outcome }) => outcomes.push(outcome));
+    for (let round = 0; round < 12; round++) {
+      ids.push(sentry.captureException(new Error(`round ${round}`)));
+    }
+    await waitFor(() => expect(outcomes).toHaveLength(12));
+    expect(outcomes.filter((outcome) => outcome === "limited")).toHaveLength(2);
+    expect(events().map(({ payload }) => payload.event_id)).toEqual(ids.slice(0, 10));
+    expect(ids.map((id) => id && sentry.whyEventNotSent(id)).filter(Boolean)).toEqual([
+      sentry.whyNotSent("limited"),
+      sentry.whyNotSent("limited"),
     ]);
   });
 
@@ -113,7 +133,7 @@ describe("with a DSN", () => {
     const sentry = await importSentry();
     expect(sentry.startSpan("early", "task", () => 1)).toBe(1);
     sentry.captureMessage("fetch the SDK now");
-    await sentry.browserSettings();
+    await waitFor(() => expect(sentry.sdkState()).toBe("on"));
     expect(sentry.startSpan("late", "task", () => 2)).toBe(2);
   });
 
@@ -123,7 +143,7 @@ describe("with a DSN", () => {
       sentry.setTag("index", index);
     }
     sentry.captureMessage("lost in the storm");
-    await vi.waitFor(() => expect(sentry.traceHeaders()).toEqual({}));
+    await waitFor(() => expect(sentry.traceHeaders()).toEqual({}));
     sentry.captureMessage("after the storm");
     const [only] = await eventsOf(1);
     expect(only).toMatchObject({ message: "after the storm", tags: { index: 99 } });

@@ -1,8 +1,19 @@
 /** The application's verbs. They work before the SDK is there, and do nothing when Sentry is off. */
 import type { ErrorInfo } from "react";
 import { env } from "../../config/env";
-import { enabled, eventIdOf, loadedSdk, newId, page, thisMoment, urgently, withSdk } from "./boot";
-import type { BrowserSettings, Sent } from "./sdk";
+import {
+  enabled,
+  eventIdOf,
+  loadedSdk,
+  newId,
+  onChange,
+  outcomeOf,
+  page,
+  type Sent,
+  thisMoment,
+  urgently,
+  withSdk,
+} from "./boot";
 
 export interface CaptureContext {
   tags?: Record<string, string | number | boolean>;
@@ -70,15 +81,29 @@ export function startSpan<T>(name: string, op: string, work: () => T): T {
   return sdk ? sdk.startSpan({ name, op }, work) : work();
 }
 
-/** Calls `listener` after each error and feedback that the server has answered. */
-export function onSent(listener: (sent: Sent) => void): void {
-  withSdk((sdk) => sdk.onSent(listener));
+/** Calls `listener` with each error and feedback that the server has answered, or that was dropped. */
+export function onSent(listener: (sent: Sent) => void): () => void {
+  return onChange((sent) => sent && listener(sent));
 }
 
-/** What the SDK runs with. Never resolves when Sentry is off or its chunk cannot be fetched. */
-export function browserSettings(): Promise<BrowserSettings> {
-  return new Promise((resolve) => withSdk((sdk) => resolve(sdk.settings)));
+const REASONS = {
+  refused: "Sentry did not take it.",
+  filtered: "Errors of this kind are left out on purpose.",
+  limited: "The same error came too often within a minute, so this one was not sent.",
+  unloaded:
+    "The Sentry SDK could not be loaded, so it was not sent. The page still tries for a while.",
+};
+
+/** Why something was not sent, in a sentence; undefined when it was, or is still under way. */
+export function whyNotSent(outcome: ReturnType<typeof outcomeOf>): string | undefined {
+  return outcome === undefined || outcome === "accepted" ? undefined : REASONS[outcome];
 }
+
+/** The same for the event of an id. */
+export const whyEventNotSent = (eventId: string) => whyNotSent(outcomeOf(eventId));
+
+/** What the SDK runs with; undefined until it is there. */
+export const browserSettings = () => loadedSdk()?.settings;
 
 /** The trace of this page visit, or null when Sentry is off. */
 export function currentTraceId(): string | null {

@@ -30,6 +30,46 @@ type Task = (sdk: Sdk) => void;
 const kept: Task[] = [];
 let sdk: Sdk | undefined;
 let loading = false;
+let failed = false;
+
+/** What became of an error or a feedback. */
+export interface Sent {
+  kind: "error" | "feedback";
+  eventId: string;
+  traceId: string;
+  /** Only what is accepted has arrived; refused is by the server, the rest by the hooks. */
+  outcome: "accepted" | "refused" | "filtered" | "limited";
+}
+
+const outcomes = new Map<string, Sent["outcome"]>();
+const listeners = new Set<(sent?: Sent) => void>();
+
+/** Calls `listener` when the SDK is there or cannot be fetched, and with all that was sent or dropped. */
+export function onChange(listener: (sent?: Sent) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function tell(sent?: Sent): void {
+  if (sent) {
+    outcomes.set(sent.eventId, sent.outcome);
+    const [oldest] = outcomes.keys();
+    if (oldest && outcomes.size > KEPT) {
+      outcomes.delete(oldest);
+    }
+  }
+  for (const listener of listeners) {
+    listener(sent);
+  }
+}
+
+/** Failed means: for now; the SDK is asked for again for about a minute. */
+export const sdkState = () =>
+  enabled ? (sdk ? "on" : failed ? "failed" : "starting") : ("off" as const);
+
+/** What became of the event of this id; undefined as long as it is under way. */
+export const outcomeOf = (eventId: string) =>
+  outcomes.get(eventId) ?? (sdkState() === "failed" ? ("unloaded" as const) : undefined);
 
 /** The SDK, once it is there. */
 export const loadedSdk = () => sdk;
@@ -55,12 +95,14 @@ export function urgently(task: Task): void {
 async function load(attempt: number): Promise<void> {
   const chunk = await import("./sdk").catch(() => undefined);
   if (!chunk) {
+    failed = true;
+    tell();
     if (attempt <= ATTEMPTS) {
       setTimeout(() => void load(attempt + 1), 1000 * 2 ** attempt);
     }
     return;
   }
-  chunk.start(page);
+  chunk.start(page, tell);
   // From here on the SDK's own handlers catch errors; ours would report them twice.
   removeEventListener("error", keepError);
   removeEventListener("unhandledrejection", keepRejection);
@@ -68,6 +110,7 @@ async function load(attempt: number): Promise<void> {
   for (const task of kept.splice(0)) {
     task(chunk);
   }
+  tell();
 }
 
 const ids = new WeakMap<object, string>();

@@ -1,8 +1,8 @@
 import type { ErrorEvent } from "@sentry/react";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ApiError } from "../api/client";
 import { dropReason, filters } from "./filters";
-import { beforeBreadcrumb, beforeSend } from "./hooks";
+import { beforeBreadcrumb, Limiter, makeBeforeSend } from "./hooks";
 
 const event = (value: string, filename = "https://app.example/assets/index.js"): ErrorEvent => ({
   type: undefined,
@@ -42,9 +42,47 @@ describe("filters", () => {
   });
 });
 
+describe("the limiter", () => {
+  /** How many of so many events of a place pass at one moment. */
+  const passing = (limiter: Limiter, count: number, place: string, now: number) =>
+    Array.from({ length: count }, () => limiter.allows(place, now)).filter(Boolean).length;
+
+  it("lets ten events of each place pass within a minute", () => {
+    const limiter = new Limiter();
+    expect(passing(limiter, 25, "a", 0)).toBe(10);
+    expect(passing(limiter, 3, "b", 0)).toBe(3);
+    expect(passing(limiter, 5, "a", 59)).toBe(0);
+    expect(passing(limiter, 25, "a", 60)).toBe(10);
+  });
+
+  it("forgets the place seen longest ago, not one in a storm", () => {
+    const limiter = new Limiter();
+    passing(limiter, 10, "storm", 0);
+    passing(limiter, 10, "quiet", 0);
+    for (let other = 0; other < 150; other++) {
+      limiter.allows(`other ${other}`, 1);
+      expect(limiter.allows("storm", 1)).toBe(false);
+    }
+    expect(limiter.allows("quiet", 1)).toBe(true);
+  });
+});
+
 describe("beforeSend", () => {
-  it("drops what a filter names", () => {
-    expect(beforeSend(event("x"), { originalException: failed("f".repeat(32)) })).toBeNull();
+  const onDropped = vi.fn();
+  const beforeSend = makeBeforeSend(new Limiter(), onDropped);
+
+  it("drops what a filter names, and says so", () => {
+    const noise = event("x");
+    expect(beforeSend(noise, { originalException: failed("f".repeat(32)) })).toBeNull();
+    expect(onDropped).toHaveBeenLastCalledWith(noise, "filtered");
+  });
+
+  it("drops the excess of a type at a line, whatever its text, and says so", () => {
+    const limited = makeBeforeSend(new Limiter(), onDropped);
+    const storm = Array.from({ length: 12 }, (_, round) => event(`round ${round}`));
+    expect(storm.filter((one) => limited(one, {}))).toEqual(storm.slice(0, 10));
+    expect(onDropped).toHaveBeenLastCalledWith(storm[11], "limited");
+    expect(limited(event("elsewhere", "https://app.example/other.js"), {})).not.toBeNull();
   });
 
   it("dates an event to the moment and the address at which it happened", () => {
@@ -66,7 +104,7 @@ describe("beforeBreadcrumb", () => {
     const target = document.querySelector("button");
     const crumb = { category: "ui.click", message: 'button[aria-label="Jane"]' };
     const kept = beforeBreadcrumb(crumb, { event: { target } });
-    expect(kept?.message).toBe("form#login > button.a.b");
+    expect(kept?.message).toBe("form > button.a.b");
   });
 
   it("keeps nothing of what it cannot name", () => {

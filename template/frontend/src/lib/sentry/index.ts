@@ -13,6 +13,7 @@ export {
   setUser,
   startSpan,
   traceHeaders,
+  whyEventNotSent,
+  whyNotSent,
 } from "./api";
-export { enabled, eventIdOf } from "./boot";
-export type { BrowserSettings, Sent } from "./sdk";
+export { enabled, eventIdOf, onChange, sdkState } from "./boot";

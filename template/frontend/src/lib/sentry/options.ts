@@ -1,6 +1,6 @@
 import type { BrowserOptions } from "@sentry/react";
 import type { Variables } from "../../config/env";
-import { beforeBreadcrumb, beforeSend } from "./hooks";
+import { beforeBreadcrumb } from "./hooks";
 
 /** One row of `contracts/environments.json`, as far as the browser is concerned. Rates are 0 to 1. */
 export interface Policy {
@@ -41,7 +41,6 @@ export function buildOptions(variables: Variables, policy: Policy) {
       stackFrameVariables: false,
       frameContextLines: 5,
     },
-    beforeSend,
     beforeBreadcrumb,
   } satisfies BrowserOptions;
 }

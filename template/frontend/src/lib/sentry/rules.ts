@@ -26,7 +26,7 @@ export interface Rules {
 }
 
 const WORD = /[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+/g;
-const MAX_KEY_LENGTH = 200;
+const MARKER = /\[Filtered(?::[a-z_]+)?\]/g;
 
 /** What stands where the rule of this name found something. */
 export const marker = (rule: string) => `[Filtered:${rule}]`;
@@ -39,7 +39,7 @@ export const isMasked = (text: string) => text.length <= LONGEST_MASKED && MASKE
 
 /** The words of a key, in lower case and separated by spaces: `x api key` for `X-ApiKey`. */
 export function wordsOf(key: string): string {
-  return (key.slice(0, MAX_KEY_LENGTH).match(WORD) ?? []).join(" ").toLowerCase();
+  return (key.replace(MARKER, "").match(WORD) ?? []).join(" ").toLowerCase();
 }
 
 /** Returns a test that tells from its words whether a key holds a secret or something personal. */

@@ -1,6 +1,7 @@
 import rules from "@contracts/scrubber.json";
 import cases from "@contracts/scrubber-cases.json";
 import { describe, expect, it } from "vitest";
+import { wordsOf } from "./rules";
 import { Scrubber } from "./scrubber";
 
 const scrubber = new Scrubber(rules);
@@ -8,6 +9,16 @@ const scrubber = new Scrubber(rules);
 describe("the cases that both sides of the application share", () => {
   it.each(cases)("$name", ({ input, expected }) => {
     expect(scrubber.scrub(input)).toEqual(expected);
+  });
+});
+
+describe("the words of a key", () => {
+  it.each([
+    ["X-ApiKey", "x api key"],
+    ["token[Filtered:jwt]_type", "token type"],
+    [`${"a_".repeat(300)}password`, `${"a ".repeat(300)}password`],
+  ])("of %s", (key, words) => {
+    expect(wordsOf(key)).toBe(words);
   });
 });
 

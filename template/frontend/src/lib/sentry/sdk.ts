@@ -9,6 +9,8 @@ import {
   makeFetchTransport,
 } from "@sentry/react";
 import { env } from "../../config/env";
+import type { Sent } from "./boot";
+import { Limiter, makeBeforeSend } from "./hooks";
 import { buildOptions } from "./options";
 import { scrubbing } from "./transport";
 
@@ -23,15 +25,6 @@ export {
   setUser,
   startSpan,
 } from "@sentry/react";
-
-/** An error or a feedback that has left, or failed to. */
-export interface Sent {
-  kind: "error" | "feedback";
-  eventId: string;
-  traceId: string;
-  /** Whether the server accepted it. */
-  accepted: boolean;
-}
 
 /** What the browser's SDK runs with, for people to see. */
 export interface BrowserSettings {
@@ -49,15 +42,11 @@ const UNWANTED = [
   "BrowserApiErrors",
   // It is for conversations with language models.
   "ConversationId",
+  // It drops what equals the event before, silently and for ever; the limiter drops the excess, and says so.
+  "Dedupe",
 ];
 
 const options = buildOptions(env, environments[env.environment]);
-const listeners = new Set<(sent: Sent) => void>();
-
-/** Tells `listener` about each error and feedback after the server has answered. */
-export function onSent(listener: (sent: Sent) => void): void {
-  listeners.add(listener);
-}
 
 export const settings: BrowserSettings = {
   environment: env.environment,
@@ -69,10 +58,14 @@ export const settings: BrowserSettings = {
 /** The trace that an event of this moment would carry. */
 export const currentTraceId = () => getCurrentScope().getPropagationContext().traceId;
 
-/** Starts the SDK in the trace that `boot` has given this page visit. */
-export function start(page: { traceId: string; sampleRand: number }): void {
+/** Starts the SDK in the trace of this page visit, and tells what becomes of errors and feedback. */
+export function start(
+  page: { traceId: string; sampleRand: number },
+  tell: (sent: Sent) => void,
+): void {
   const client = init({
     ...options,
+    beforeSend: makeBeforeSend(new Limiter(), (event, outcome) => tell(describe(event, outcome))),
     transport: scrubbing(makeFetchTransport),
     integrations: (defaults) => [
       ...defaults.filter(({ name }) => !UNWANTED.includes(name)),
@@ -86,21 +79,16 @@ export function start(page: { traceId: string; sampleRand: number }): void {
       }),
     ],
   });
-  client?.on("afterSendEvent", (event, response) => tell(event, response.statusCode));
+  client?.on("afterSendEvent", (event, { statusCode = 0 }) => {
+    if (!event.type || event.type === "feedback") {
+      tell(describe(event, statusCode >= 200 && statusCode < 300 ? "accepted" : "refused"));
+    }
+  });
 }
 
-function tell(event: Event, status: number | undefined): void {
-  const kind = event.type === "feedback" ? "feedback" : "error";
-  if (event.type && kind === "error") {
-    return;
-  }
-  const sent: Sent = {
-    kind,
-    eventId: event.event_id ?? "",
-    traceId: event.contexts?.trace?.trace_id ?? "",
-    accepted: status !== undefined && status >= 200 && status < 300,
-  };
-  for (const listener of listeners) {
-    listener(sent);
-  }
-}
+const describe = (event: Event, outcome: Sent["outcome"]): Sent => ({
+  kind: event.type === "feedback" ? "feedback" : "error",
+  eventId: event.event_id ?? "",
+  traceId: event.contexts?.trace?.trace_id ?? "",
+  outcome,
+});
