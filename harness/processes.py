@@ -82,13 +82,22 @@ def stop(process: "subprocess.Popen[bytes]", *, seconds: float = 15) -> None:
     """End a program made by :func:`start` and its group, and wait until the whole group has ended.
 
     The first of a group, such as ``make``, ends before those that still stop servers of their own.
+
+    Raises:
+        DeadlineError: something outlived even SIGKILL.
     """
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(DeadlineError):
-            if not group_ended(process):
-                os.killpg(process.pid, number)
-            poll(lambda: group_ended(process), awaiting="the end of a group of processes", seconds=seconds)
-            return
+
+    def await_end() -> None:
+        poll(lambda: group_ended(process), awaiting=f"the end of process group {process.pid}", seconds=seconds)
+
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            await_end()
+        except DeadlineError:
+            os.killpg(process.pid, signal.SIGKILL)
+            await_end()
+    process.wait()
 
 
 def group_ended(process: "subprocess.Popen[bytes]") -> bool:
