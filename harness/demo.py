@@ -13,7 +13,7 @@ from playwright.sync_api import Error as PlaywrightError
 from harness.browser import MissingBrowserError, chromium
 from harness.development import break_both_sides, developing
 from harness.processes import DeadlineError, clean_environment, poll
-from harness.project import ROOT, example, render
+from harness.project import ROOT, Project, example, render
 from harness.viewer import Event, SourceLine, error_events, source_line
 
 SIDES = {"python": "backend", "javascript": "browser"}
@@ -25,7 +25,8 @@ def main() -> int:
     """Run the demo.
 
     Returns:
-        0 when both errors arrived with their source lines, 1 when one is missing or unresolved.
+        0 when both errors arrived with their source lines, 1 when one is missing or unresolved, 2 when the
+        folder holds something that would be lost.
     """
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the table instead of waiting for Ctrl-C")
@@ -48,6 +49,9 @@ def main() -> int:
 
 def run(destination: Path, *, once: bool) -> int:
     """Generate, install, start, break and show; see :func:`main`."""
+    if refusal := reason_to_leave(destination):
+        print(refusal, file=sys.stderr)
+        return 2
     step(f"Generating a project from examples/default.yml into {destination}")
     project = render(ROOT, destination, example("default"), overwrite=True)
     step("Installing its Python and npm packages")
@@ -74,6 +78,18 @@ def run(destination: Path, *, once: bool) -> int:
             print(f"\n  The project is in {destination}. Stop with Ctrl-C.", flush=True)
             servers.process.wait()
     return 0 if complete else 1
+
+
+def reason_to_leave(destination: Path) -> str:
+    """Say why the folder must not be generated into, or nothing: a demo may only replace what git can bring back."""
+    project = Project(destination)
+    if not destination.exists() or not any(destination.iterdir()):
+        return ""
+    if not (destination / ".copier-answers.yml").exists():
+        return f"{destination} is no generated project: choose another folder with --into."
+    if (destination / ".git").exists() and project.has_changes():
+        return f"{destination} has changes that are not committed: commit them or delete the folder, then start again."
+    return ""
 
 
 def step(text: str) -> None:

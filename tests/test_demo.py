@@ -68,6 +68,26 @@ def test_the_demo_fails_with_a_sentence_when_an_event_is_missing(destination: Pa
     assert "Traceback" not in result.stderr
 
 
+def test_the_demo_leaves_a_folder_alone_that_it_did_not_make(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("# mine\n", "utf-8")
+    result = demo(tmp_path)
+    assert result.returncode != 0
+    assert f"{tmp_path} is no generated project" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+    assert (tmp_path / "Makefile").read_text("utf-8") == "# mine\n"
+
+
+def test_the_demo_leaves_uncommitted_work_in_its_project_alone(destination: Path) -> None:
+    makefile = destination / "Makefile"
+    before = makefile.read_text("utf-8")
+    makefile.write_text(before + "# mine\n", "utf-8")
+    result = demo(destination)
+    assert result.returncode != 0
+    assert "has changes that are not committed" in result.stderr
+    assert makefile.read_text("utf-8") == before + "# mine\n"
+    makefile.write_text(before, "utf-8")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_demo_that_keeps_running_stops_everything_with_its_terminal(
     number: signal.Signals, destination: Path, tmp_path: Path
