@@ -15,9 +15,10 @@ export interface Moment {
 const isMoment = (data: unknown): data is Moment =>
   typeof data === "object" && data !== null && "timestamp" in data && "url" in data;
 
-/** The same numbers as in the API's limiter. */
+/** Events a minute from one place, the same as in the API's limiter. */
 const BURST = 10;
 const WINDOW = 60;
+/** A page has fewer places than a server, and its memory is somebody else's. */
 const MAX_PLACES = 100;
 
 /** Drops the excess, so that an error in a loop cannot use up the quota: a few events a minute from each place. */
