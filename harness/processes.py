@@ -125,8 +125,8 @@ def serving(
     log: Path,
     environment: Mapping[str, str] | None = None,
     seconds: float = 60,
-) -> Iterator[None]:
-    """Run a server for the length of a ``with`` block, entered once ``url`` answers.
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server for the length of a ``with`` block, entered with its process once ``url`` answers.
 
     Raises:
         DeadlineError: the server ended or did not answer in time; the message ends with its output.
@@ -144,6 +144,6 @@ def serving(
         if process.poll() is not None:
             output = log.read_text(errors="replace")[-4000:]
             raise DeadlineError(f"{command[0]} ended with code {process.returncode} before {url} answered:\n{output}")
-        yield
+        yield process
     finally:
         stop(process)
