@@ -11,33 +11,43 @@ from app.core.contracts import CONTRACTS
 
 FLAGS = {"": re.ASCII, "i": re.ASCII | re.IGNORECASE}
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_MARKER = re.compile(r"\[Filtered(?::[a-z_]+)?\]")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[\u0080-\uffff]+")
+_BREAK = re.compile(r"\[Filtered(?::[a-z_]+)?\]?|%[0-9A-Fa-f]{2}|\\(?:u[0-9A-Fa-f]{4}|[bfnrt])")
 
 
-class Pattern(BaseModel):
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pattern(_Frozen):
     """A secret that is recognised by its look."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     pattern: str
     needs: tuple[str, ...] = ("",)
     flags: Literal["", "i"] = ""
-    check: Literal["luhn"] | None = None
+    before: str | None = None
+    check: Literal["luhn", "iban"] | None = None
+    keyed: bool = False
     personal: bool = False
     code: bool = True
+    text: bool = True
 
 
-class Assignment(BaseModel):
+class Assignment(_Frozen):
     """How ``name=value`` looks in text."""
 
-    model_config = ConfigDict(frozen=True)
-
-    needs: tuple[str, ...]
-    start: str
+    signs: tuple[str, ...]
+    sign: str
     value: str
     literal: str
+
+
+class NamedValues(_Frozen):
+    """The members of an object that gives a value its name in another member."""
+
+    names: tuple[str, ...]
+    values: tuple[str, ...]
 
 
 class Rules(BaseModel):
@@ -49,12 +59,19 @@ class Rules(BaseModel):
     max_depth: int
     max_width: int
     max_string_length: int
+    max_size: int
+    value_size: int
     sensitive_parts: tuple[str, ...]
+    harmless_parts: tuple[str, ...]
     sensitive_keys: tuple[str, ...]
     personal_keys: tuple[str, ...]
     harmless_keys: frozenset[str]
     identifier_keys: frozenset[str]
     identifier_value: str
+    address_keys: frozenset[str]
+    address_value: str
+    personal_objects: dict[str, frozenset[str]]
+    named_values: NamedValues
     source_keys: frozenset[str]
     assignment: Assignment
     patterns: tuple[Pattern, ...]
@@ -72,57 +89,27 @@ def marker(rule: str) -> str:
 
 
 class KeyMatcher:
-    """Tells which keys are sensitive."""
+    """Tells which keys are sensitive. The project's own ``extra_keys`` outrank the rules' harmless keys."""
 
-    def __init__(self, rules: Rules, *, personal_data: bool) -> None:
-        keys = rules.sensitive_keys if personal_data else rules.sensitive_keys + rules.personal_keys
+    def __init__(self, rules: Rules, extra_keys: Sequence[str] = (), *, personal_data: bool) -> None:
+        own = [words for key in extra_keys if (words := words_of(key))]
+        keys = [*rules.sensitive_keys, *own, *(words.replace(" ", "") for words in own)]
+        if not personal_data:
+            keys += rules.personal_keys
         self._words = re.compile(f"(?:^| )(?:{_alternatives(keys)})(?: |$)")
         self._parts = re.compile(_alternatives(rules.sensitive_parts))
-        self._harmless = rules.harmless_keys
+        self._harmless_parts = re.compile(_alternatives(rules.harmless_parts))
+        self._harmless = rules.harmless_keys.difference(own)
 
     def is_sensitive(self, words: str) -> bool:
         """Say whether a key of these words holds a secret."""
-        found = self._words.search(words) or self._parts.search(words.replace(" ", ""))
+        found = self._words.search(words) or self._parts.search(self._harmless_parts.sub("", words.replace(" ", "")))
         return found is not None and words not in self._harmless
-
-
-class TextPattern:
-    """Replaces what one pattern finds."""
-
-    def __init__(self, rule: Pattern) -> None:
-        self.code = rule.code
-        self._needs = rule.needs
-        self._regex = re.compile(rule.pattern, FLAGS[rule.flags])
-        self._checked = rule.check == "luhn"
-        self._marker = marker(rule.name)
-
-    def replace(self, text: str) -> str:
-        """Return the text with markers."""
-        if not contains_any(text, self._needs):
-            return text
-        return self._regex.sub(self._replacement, text)
-
-    def _replacement(self, match: re.Match[str]) -> str:
-        if self._checked and not passes_luhn(match[0]):
-            return match[0]
-        return (match[1] if self._regex.groups else "") + self._marker
 
 
 def words_of(key: str) -> str:
     """Return the words of a key, in lower case and separated by spaces: ``x api key`` for ``X-ApiKey``."""
-    return " ".join(_WORD.findall(_MARKER.sub("", key))).lower()
-
-
-def contains_any(text: str, parts: Sequence[str]) -> bool:
-    """Say whether a part occurs in the text: much cheaper than to search for an expression."""
-    return any(part in text for part in parts)
-
-
-def passes_luhn(text: str) -> bool:
-    """Say whether the digits of a text end in the check digit that card numbers have (ISO/IEC 7812-1)."""
-    digits = [int(character) for character in reversed(text) if character.isdecimal()]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+    return " ".join(_WORD.findall(_BREAK.sub(" ", key))).lower()
 
 
 def _alternatives(texts: Sequence[str]) -> str:

@@ -10,6 +10,30 @@ describe("the cases that both sides of the application share", () => {
   it.each(cases)("$name", ({ input, expected }) => {
     expect(scrubber.scrub(input)).toEqual(expected);
   });
+
+  it.each(cases)("are left as they are the second time: $name", ({ expected }) => {
+    expect(scrubber.scrub(expected)).toEqual(expected);
+  });
+});
+
+describe("the project's own keys", () => {
+  const own = new Scrubber(rules, ["Loyalty-Number", "token_count", " ", "رقم العضوية"]);
+
+  it.each([
+    [{ loyaltyNumber: "7" }, { loyaltyNumber: "[Filtered]" }],
+    [{ my_loyalty_number_2: "7" }, { my_loyalty_number_2: "[Filtered]" }],
+    [{ loyaltynumber: "7" }, { loyaltynumber: "[Filtered]" }],
+    ["loyalty-number=7", "loyalty-number=[Filtered]"],
+    [{ "رقم العضوية": "7" }, { "رقم العضوية": "[Filtered]" }],
+    // Harmless otherwise.
+    [{ token_count: 7 }, { token_count: "[Filtered]" }],
+    [
+      { loyalty: "7", number: "7" },
+      { loyalty: "7", number: "7" },
+    ],
+  ])("are redacted in any spelling: %j", (input, expected) => {
+    expect(own.scrub(input)).toEqual(expected);
+  });
 });
 
 describe("the words of a key", () => {
@@ -40,6 +64,26 @@ describe("what only the browser meets", () => {
     const circle: Record<string, unknown> = {};
     circle.circle = circle;
     expect(JSON.stringify(scrubber.scrub(circle))).toContain("[Filtered:depth]");
+  });
+
+  it("bounds what is wide, and what many places share", () => {
+    let shared: unknown[] = ["leaf"];
+    for (let level = 0; level < rules.max_depth; level += 1) {
+      shared = [shared, shared];
+    }
+    const text = JSON.stringify(scrubber.scrub(shared));
+    expect(text).toContain("[Filtered:size]");
+    expect(text.length).toBeLessThan(2 * rules.max_size);
+    const wide = scrubber.scrub(Array(rules.max_width + 1).fill(0)) as unknown[];
+    expect([wide.length, wide.at(-1)]).toEqual([rules.max_width, "[Filtered:width]"]);
+  });
+
+  it("takes a key that every object inherits for any other", () => {
+    const text =
+      '{"__proto__":{"password":"hunter22","note":"a"},"constructor":{"note":"a","token":"t"},"hasOwnProperty":"a"}';
+    const expected = text.replace("hunter22", "[Filtered]").replace('"t"', '"[Filtered]"');
+    expect(JSON.stringify(scrubber.scrub(JSON.parse(text)))).toBe(expected);
+    expect(scrubber.scrub(text)).toBe(expected);
   });
 
   it("does not touch what it is given", () => {

@@ -81,12 +81,15 @@ describe("the transport", () => {
 
 describe("an envelope", () => {
   it.each([
-    ["https://app.example/orders?q=jane#top", "https://app.example/orders"],
-    ["/orders?q=jane", "/orders"],
-    ["/orders#jane", "/orders"],
-    ["GET https://app.example/orders?q=jane failed", "GET https://app.example/orders failed"],
-    ["WSS://app.example/live?q=jane", "WSS://app.example/live"],
-    ["is it https://app.example/orders?", "is it https://app.example/orders"],
+    ["https://app.example/orders?q=jane#top", "https://app.example/orders?[Filtered:url_query]"],
+    ["/orders?q=jane", "/orders?[Filtered:url_query]"],
+    ["/orders#jane", "/orders#[Filtered:url_query]"],
+    [
+      "GET https://app.example/a?q=jane failed",
+      "GET https://app.example/a?[Filtered:url_query] failed",
+    ],
+    ["WSS://app.example/live?q=jane", "WSS://app.example/live?[Filtered:url_query]"],
+    ["is it https://app.example/orders?", "is it https://app.example/orders?"],
     ["what? no #1 address / here", "what? no #1 address / here"],
   ])("keeps of %s only %s", (text, expected) => {
     const sent = scrubEnvelope(envelope("event", { breadcrumbs: [{ data: { to: text } }] }));
@@ -97,7 +100,43 @@ describe("an envelope", () => {
     const dsn = "https://key@sentry.example.com/2";
     const trace = { public_key: "key", transaction: "/login?password=hunter22" };
     const [headers] = scrubEnvelope(envelope("event", {}, { dsn, trace }));
-    expect(headers).toEqual({ dsn, trace: { public_key: "key", transaction: "/login" } });
+    expect(headers).toEqual({
+      dsn,
+      trace: { public_key: "key", transaction: "/login?[Filtered:url_query]" },
+    });
+  });
+
+  it.each([
+    { type: "event" },
+    { type: "feedback", content_type: "application/json", length: 1234 },
+    { type: "check_in" },
+    { type: "log", item_count: 2, content_type: "application/vnd.sentry.items.log+json" },
+    {
+      type: "trace_metric",
+      item_count: 2,
+      content_type: "application/vnd.sentry.items.trace-metric+json",
+    },
+    { type: "span", item_count: 100, content_type: "application/vnd.sentry.items.span.v2+json" },
+    { type: "session", filename: "report.json", attachment_type: "event.attachment" },
+  ])("keeps the headers that describe an item: %j", (header) => {
+    const [, items] = scrubEnvelope([{}, [[header, {}]]] as unknown as Envelope);
+    expect(items[0]?.[0]).toEqual(header);
+  });
+
+  it("redacts the other headers of an item", () => {
+    const header = { type: "event", token: "hunter22", note: "I am jane@example.com" };
+    const [, items] = scrubEnvelope([{}, [[header, {}]]] as unknown as Envelope);
+    expect(items[0]?.[0]).toEqual({
+      type: "event",
+      token: "[Filtered]",
+      note: "I am [Filtered:email]",
+    });
+  });
+
+  it("keeps no contact in what is no feedback", () => {
+    const contexts = { feedback: { contact_email: "jane@example.com" } };
+    const sent = payloadOf(scrubEnvelope(envelope("event", { contexts })));
+    expect(sent.contexts.feedback.contact_email).toBe("[Filtered]");
   });
 
   it.each([

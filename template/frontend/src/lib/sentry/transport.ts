@@ -1,12 +1,13 @@
 /** The one way out: every item of every envelope passes here and is redacted, or it does not leave. */
 import rules from "@contracts/scrubber.json";
 import type { BrowserOptions } from "@sentry/react";
+import { env } from "../../config/env";
 import { type Fields, isFields, Scrubber } from "./scrubber";
 
 type MakeTransport = NonNullable<BrowserOptions["transport"]>;
 type Envelope = Parameters<ReturnType<MakeTransport>["send"]>[0];
 
-const scrubber = new Scrubber(rules);
+const scrubber = new Scrubber(rules, env.sensitiveKeys);
 
 /** Wraps a transport. An envelope that cannot be redacted is dropped and counted, never sent as it is. */
 export function scrubbing(makeTransport: MakeTransport): MakeTransport {
@@ -30,16 +31,20 @@ export function scrubbing(makeTransport: MakeTransport): MakeTransport {
 export function scrubEnvelope(envelope: Envelope): Envelope {
   const [headers, items] = envelope;
   const { dsn, ...others } = headers as Fields;
-  const clean = items.map(([header, payload]) => {
+  const cleanItems = items.map(([header, payload]) => {
     if (!isFields(payload)) {
       throw new TypeError("an envelope item without fields");
     }
-    return [header, keepContact(payload, scrubber.scrub(withoutQueries(payload)))];
+    const clean = scrubber.scrub(payload);
+    return [
+      scrubber.scrub(header),
+      header.type === "feedback" ? keepContact(payload, clean) : clean,
+    ];
   });
   // The DSN addresses the envelope, and its key is public.
   return [
-    { ...(scrubber.scrub(withoutQueries(others)) as Fields), ...(dsn ? { dsn } : {}) },
-    clean,
+    { ...(scrubber.scrub(others) as Fields), ...(dsn ? { dsn } : {}) },
+    cleanItems,
   ] as Envelope;
 }
 
@@ -58,23 +63,3 @@ function feedbackOf(payload: unknown): Fields | undefined {
   const feedback = isFields(contexts) ? contexts.feedback : undefined;
   return isFields(feedback) ? feedback : undefined;
 }
-
-/** A copy in which no address has a query or a fragment: both carry tokens, and a route needs neither. */
-function withoutQueries(value: unknown): unknown {
-  if (typeof value === "string") {
-    return value.startsWith("/")
-      ? cut(value)
-      : value.replace(/\b(?:https?|wss?):\/\/[^\s"'<>]+/gi, cut);
-  }
-  if (Array.isArray(value)) {
-    return value.map(withoutQueries);
-  }
-  if (isFields(value)) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, entry]) => [key, withoutQueries(entry)]),
-    );
-  }
-  return value;
-}
-
-const cut = (address: string) => address.replace(/[?#]\S*/, "");
