@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ExceptionHandler, Receive, Scope, Send
 
-from app.api.errors import describe_problems, install_error_handlers
+from app.api.errors import describe_problems, install_error_handlers, reporting, serve
 from app.api.router import router
-from app.api.routes.health import PATHS as HEALTH_PATHS
+from app.api.routes import health, tunnel
 from app.core.config import ConfigurationError, Settings, load_settings
 from app.core.contracts import project
 from app.core.sentry import configure_sentry, find_release, flush
@@ -21,9 +22,29 @@ LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 # The API's own version. It changes when the API breaks its callers and not with every release.
 API_VERSION = "1"
 
+IGNORED_PATHS = frozenset(
+    {*health.PATHS, *tunnel.PATHS, *(path for extension in EXTENSIONS for path in extension.ignored_paths)}
+)
+"""Paths that are never traced, and may answer 5xx without an event."""
+
 
 class Api(FastAPI):
-    """FastAPI whose description declares the problems."""
+    """FastAPI that declares its problems, and in which no failure goes unreported."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        await serve(
+            super().__call__,
+            scope,
+            receive,
+            send,
+            unwatched_paths=IGNORED_PATHS,
+            with_bodies=self.state.with_bodies,
+        )
+
+    def add_exception_handler(self, exc_class_or_status_code: int | type[Exception], handler: ExceptionHandler) -> None:
+        """Register a handler, also one made with the decorator ``exception_handler``."""
+        super().add_exception_handler(exc_class_or_status_code, reporting(handler))
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -54,6 +75,7 @@ def create_app(settings: Settings, release: str) -> FastAPI:
     )
     app.state.settings = settings
     app.state.release = release
+    app.state.with_bodies = settings.policy.request_bodies
     install_error_handlers(app)
     app.include_router(router)
     return app
@@ -66,9 +88,8 @@ def _start() -> FastAPI:
         sys.exit(str(error))
     logging.basicConfig(level=settings.app.log_level, format=LOG_FORMAT)
     release = settings.sentry.release or find_release()
-    ignored_paths = [*HEALTH_PATHS, *(path for extension in EXTENSIONS for path in extension.ignored_paths)]
     integrations = [name for extension in EXTENSIONS for name in extension.sentry_integrations]
-    configure_sentry(settings, release, ignored_paths=ignored_paths, integrations=integrations)
+    configure_sentry(settings, release, ignored_paths=IGNORED_PATHS, integrations=integrations)
     return create_app(settings, release)
 
 

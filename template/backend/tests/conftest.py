@@ -11,15 +11,17 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
 from sentry_sdk.scope import Scope
 
-for variable in [name for name in os.environ if name.startswith("SENTRY_") or name in {"ENVIRONMENT", "LOG_LEVEL"}]:
+PREFIXES = ("SENTRY_", "VITE_SENTRY_", "ENVIRONMENT", "LOG_LEVEL")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+for variable in [name for name in os.environ if name.startswith(PREFIXES) or name.upper() in PROXIES]:
     del os.environ[variable]
 # Importing app.main starts the application: with Sentry off, whatever a .env file says.
-os.environ["SENTRY_DSN"] = ""
+os.environ["SENTRY_DSN"] = os.environ["VITE_SENTRY_DSN"] = ""
 
-from app.api.routes.health import PATHS as HEALTH_PATHS  # noqa: E402
-from app.core.config import AppSettings, SentrySettings, Settings, load_settings  # noqa: E402
+from app.core.config import AppSettings, SentrySettings, Settings, TunnelSettings, load_settings  # noqa: E402
 from app.core.sentry import configure_sentry  # noqa: E402
-from app.main import create_app  # noqa: E402
+from app.core.sentry.delivery import delivery  # noqa: E402
+from app.main import IGNORED_PATHS, create_app  # noqa: E402
 from tests.support import (  # noqa: E402
     DSN,
     RELEASE,
@@ -39,9 +41,10 @@ settings.load_profile("project")
 
 @pytest.fixture(autouse=True)
 def clean_scopes() -> Iterator[None]:
-    """Leave no client, user, tag or breadcrumb to the next test."""
+    """Leave no client, user, tag, breadcrumb or count to the next test."""
     yield
     sentry_sdk.get_client().close()
+    delivery.reset()
     sentry_sdk.get_global_scope().set_client(None)
     for scope in (Scope.get_global_scope(), Scope.get_isolation_scope(), Scope.get_current_scope()):
         scope.clear()
@@ -50,7 +53,7 @@ def clean_scopes() -> Iterator[None]:
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> LoadSettings:
     """Return a function that loads the settings from the given variables alone."""
-    for kind in (AppSettings, SentrySettings):
+    for kind in (AppSettings, SentrySettings, TunnelSettings):
         monkeypatch.setitem(kind.model_config, "env_file", None)
 
     def load_from(**variables: str) -> Settings:
@@ -69,7 +72,7 @@ def start_sentry(load: LoadSettings) -> StartSentry:
         # The profiler's thread has no part in most tests.
         settings = load(**{"SENTRY_DSN": DSN, "SENTRY_PROFILES_SAMPLE_RATE": "0", **variables})
         overrides: dict[str, Any] = {"transport": RecordingTransport, **(options or {})}
-        configure_sentry(settings, RELEASE, ignored_paths=HEALTH_PATHS, **overrides)
+        configure_sentry(settings, RELEASE, ignored_paths=IGNORED_PATHS, **overrides)
         transport = sentry_sdk.get_client().transport
         assert isinstance(transport, RecordingTransport)
         return Sent(transport.recorder)

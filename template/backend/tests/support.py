@@ -1,8 +1,11 @@
-"""What the tests share: a transport that keeps what would have been sent."""
+"""What the tests share: a transport that keeps what would have been sent, and a server that takes it."""
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import sentry_sdk
@@ -51,7 +54,7 @@ class Recorder(Transport):
 class RecordingTransport(ScrubbingTransport):
     """The transport of the application, up to the point where bytes would leave."""
 
-    delivery = Recorder
+    inner = Recorder
 
     @property
     def recorder(self) -> Recorder:
@@ -112,3 +115,71 @@ def values(event: Payload) -> list[Payload]:
     """Return the exceptions of an event, the outermost last."""
     exceptions: list[Payload] = event["exception"]["values"]
     return exceptions
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request that arrived; the names of its headers are in lower case."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Ingest:
+    """A server on the loopback that takes envelopes as Sentry does, and answers as the test says."""
+
+    port: int = 0
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b"{}"
+    closes: bool = False
+    requests: list[Received] = field(default_factory=list)
+    may_answer: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def dsn(self) -> str:
+        """The DSN whose events arrive here."""
+        return f"http://public@127.0.0.1:{self.port}/1"
+
+
+@contextmanager
+def receiving() -> Iterator[Ingest]:
+    """Run a server for the length of a ``with`` block. Clear ``may_answer`` to make it wait."""
+    ingest = Ingest()
+    ingest.may_answer.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            ingest.requests.append(Received(self.path, headers, body))
+            ingest.may_answer.wait()
+            if ingest.closes:
+                self.close_connection = True
+                return
+            self.send_response(ingest.status)
+            for name, value in {"Content-Length": str(len(ingest.body)), **ingest.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(ingest.body if self.command != "HEAD" else b"")
+
+        do_HEAD = do_POST = answer  # noqa: N815 the names that the base class calls
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        ingest.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield ingest
+        finally:
+            ingest.may_answer.set()
+            server.shutdown()
+            thread.join()

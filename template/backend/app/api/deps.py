@@ -1,4 +1,4 @@
-"""What routes ask for."""
+"""What routes ask for. Coroutines, because FastAPI runs plain functions in a thread."""
 
 import secrets
 from http import HTTPStatus
@@ -6,16 +6,17 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
+from app.core import sentry
 from app.core.config import Settings
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     """Return the settings that the application was created with."""
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_release(request: Request) -> str:
+async def get_release(request: Request) -> str:
     """Return the release that the application was created with."""
     release: str = request.app.state.release
     return release
@@ -25,7 +26,7 @@ CurrentSettings = Annotated[Settings, Depends(get_settings)]
 CurrentRelease = Annotated[str, Depends(get_release)]
 
 
-def require_diagnostics(request: Request, settings: CurrentSettings) -> None:
+async def require_diagnostics(request: Request, settings: CurrentSettings) -> None:
     """Let a request to a diagnostics route pass, or act as if the route did not exist.
 
     Raises:
@@ -35,7 +36,10 @@ def require_diagnostics(request: Request, settings: CurrentSettings) -> None:
         return
     token = settings.sentry.diagnostics_token
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-    if token is None or scheme.lower() != "bearer" or not _same(credential, token.get_secret_value()):
+    if token is None or scheme.lower() != "bearer":
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    if not _same(credential, token.get_secret_value()):
+        sentry.record_auth_error("diagnostics_token")
         raise HTTPException(HTTPStatus.NOT_FOUND)
 
 

@@ -1,18 +1,22 @@
 """Every error as problem JSON (RFC 9457), with the ids under which Sentry knows it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from app.core import sentry
-from app.core.exceptions import AppError
+from app.core.config import Settings
+from app.core.exceptions import AppError, AuthenticationError
 
 MEDIA_TYPE = "application/problem+json"
 SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -96,18 +100,81 @@ async def _answer_http_exception(request: Request, error: Exception) -> JSONResp
 
 async def _answer_app_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AppError)  # noqa: S101 the registration below says so
-    return problem_response(request, error.status_code, error.detail, error=error)
+    if isinstance(error, AuthenticationError):
+        sentry.record_auth_error(error.reason)
+    return problem_response(request, error.status_code, error.detail, error=error, headers=error.headers)
 
 
 async def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 the registration below says so
     errors = [InvalidField(field=".".join(map(str, fault["loc"])), message=_message(fault)) for fault in error.errors()]
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+    settings: Settings = request.app.state.settings
+    if settings.sentry.report_validation_errors:
+        sentry.capture_exception(error, priority="medium")
     return problem_response(request, status, "The request is not valid.", errors=errors)
 
 
 async def _answer_unhandled(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request, SERVER_ERROR, UNEXPECTED, error=error, handled=False)
+
+
+async def serve(
+    app: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    unwatched_paths: Collection[str],
+    with_bodies: bool,
+) -> None:
+    """Serve a request with ``app``, and report an answer of 5xx that nothing else reported.
+
+    Args:
+        app: What answers, with the SDK's own middleware inside.
+        scope: As in ASGI, and so the next two.
+        receive: Receives messages.
+        send: Sends messages.
+        unwatched_paths: Paths that may answer 5xx without an event, such as a readiness check.
+        with_bodies: Whether errors may carry what the application has read of the request's body.
+    """
+    if scope["type"] == "lifespan" or not sentry.is_on():
+        await app(scope, receive, send)
+        return
+    request = sentry.begin_request(scope)
+
+    async def send_watched(message: Message) -> None:
+        failed = message["type"] == "http.response.start" and message["status"] >= SERVER_ERROR
+        if failed and not request.reported and sentry.path_of(scope) not in unwatched_paths:
+            where = f"{scope['method']} {request.route or 'without a route'}"
+            sentry.capture_message(f"{where} answered {message['status']} without an error", "error")
+        await send(message)
+
+    async def receive_noted() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            request.note_body(message.get("body", b""))
+        return message
+
+    await app(scope, receive_noted if with_bodies else receive, send_watched)
+
+
+def reporting(handler: ExceptionHandler) -> ExceptionHandler:
+    """Return an exception handler that also reports an error which it answers with 5xx."""
+
+    async def answer(connection: Any, error: Exception) -> Any:  # noqa: ANN401 a request or a WebSocket
+        if iscoroutinefunction(handler):
+            response = await handler(connection, error)
+        else:
+            response = await run_in_threadpool(handler, connection, error)
+        if isawaitable(response):
+            # The handler is an object whose call is a coroutine.
+            response = await response
+        if response is not None and response.status_code >= SERVER_ERROR:
+            sentry.capture_exception(error)
+        return response
+
+    return answer
 
 
 def _phrase(status: int) -> str:

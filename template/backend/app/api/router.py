@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.api.errors import Problem
-from app.api.routes import diagnostics, health
+from app.api.routes import diagnostics, health, tunnel
 from app.extensions import EXTENSIONS
 
 # Any operation may answer with a problem, so that the typed client knows its shape everywhere.
@@ -16,6 +16,7 @@ router.include_router(health.router)
 
 v1 = APIRouter(prefix="/api/v1")
 v1.include_router(diagnostics.router)
+v1.include_router(tunnel.router)
 for extension in EXTENSIONS:
     if extension.router:
         v1.include_router(extension.router)

@@ -12,7 +12,21 @@ from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.contracts import ROOT, EnvironmentName, EnvironmentPolicy, policies
-from app.core.variables import Dsn, Environment, Hosts, LogLevel, Rate, Release, Switch, Token
+from app.core.variables import (
+    Breadcrumbs,
+    DiagnosticsAccess,
+    Dsn,
+    Environment,
+    Hosts,
+    Keys,
+    LogLevel,
+    OrganizationId,
+    Origins,
+    Rate,
+    Release,
+    Switch,
+    Token,
+)
 
 ENV_FILE = ROOT / ".env"
 
@@ -60,9 +74,11 @@ class SentrySettings(_Settings):
     release: Release | None = None
     """``SENTRY_RELEASE``: which build this is. Default: what ``app/core/sentry/release.py`` finds out."""
 
+    error_sample_rate: Rate | None = None
+    """``SENTRY_ERROR_SAMPLE_RATE``: the share of errors, 0 to 1, that are sent. Less than 1 hides rare ones."""
+
     traces_sample_rate: Rate | None = None
-    """``SENTRY_TRACES_SAMPLE_RATE``: the share of requests, 0 to 1, that are traced unless the caller decided. 0
-    traces none."""
+    """``SENTRY_TRACES_SAMPLE_RATE``: the share of requests, 0 to 1, that are traced unless the caller decided."""
 
     profiles_sample_rate: Rate | None = None
     """``SENTRY_PROFILES_SAMPLE_RATE``: the share of processes, 0 to 1, that profile what they trace."""
@@ -82,12 +98,48 @@ class SentrySettings(_Settings):
     request_bodies: Switch | None = None
     """``SENTRY_REQUEST_BODIES``: whether errors carry request bodies of up to 10 kB, scrubbed."""
 
+    logs: Switch | None = None
+    """``SENTRY_LOGS``: whether log records are sent as Sentry logs, scrubbed."""
+
+    max_breadcrumbs: Breadcrumbs | None = None
+    """``SENTRY_MAX_BREADCRUMBS``: how many of the last notes an event carries."""
+
+    sensitive_keys: Keys = ()
+    """``SENTRY_SENSITIVE_KEYS``: names of fields, separated by commas, that are redacted besides those of
+    ``contracts/scrubber.json``. The page's build reads the same variable."""
+
+    report_validation_errors: Switch = False
+    """``SENTRY_REPORT_VALIDATION_ERRORS``: true reports requests that do not validate, as warnings."""
+
+    diagnostics: DiagnosticsAccess | None = None
+    """``SENTRY_DIAGNOSTICS``: ``open`` lets everybody use the diagnostics routes, ``closed`` only the token."""
+
     diagnostics_token: Token | None = None
     """``SENTRY_DIAGNOSTICS_TOKEN``: opens the diagnostics routes in production to who sends it as bearer token."""
+
+    org_id: OrganizationId | None = None
+    """``SENTRY_ORG_ID``: the organization's number, where the DSN's host does not begin with it. Where one of the two
+    names it, outside development only callers of the same organization decide what is traced; else any caller does."""
 
     trace_targets: Hosts = ()
     """``SENTRY_TRACE_TARGETS``: hosts, separated by commas, that receive trace headers. Default: none, so that
     no third party learns our trace ids."""
+
+    tunnel: Switch = True
+    """``SENTRY_TUNNEL``: whether the API passes the page's events on to Sentry, if it knows the page's DSN."""
+
+    tunnel_origins: Origins = ()
+    """``SENTRY_TUNNEL_ORIGINS``: origins, separated by commas, of pages that are served from elsewhere and may use the
+    tunnel. Default: none besides the API's own host as the browser sees it."""
+
+
+class TunnelSettings(_Settings):
+    """What the page was built with and the tunnel has to know, by the same names."""
+
+    model_config = SettingsConfigDict(env_prefix="VITE_SENTRY_")
+
+    dsn: Dsn | None = None
+    """``VITE_SENTRY_DSN``: the only destination of the tunnel. Without it there is no tunnel."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +148,7 @@ class Settings:
 
     app: AppSettings
     sentry: SentrySettings
+    tunnel: TunnelSettings
 
     @property
     def sentry_environment(self) -> EnvironmentName:
@@ -112,8 +165,15 @@ class Settings:
         return row.model_copy(update={name: value for name, value in overrides.items() if value is not None})
 
     @property
+    def tunnel_open(self) -> bool:
+        """Whether the API passes the page's events on."""
+        return self.tunnel.dsn is not None and self.sentry.tunnel
+
+    @property
     def diagnostics_open(self) -> bool:
-        """Whether the diagnostics routes need no token. One production setting is enough to close them."""
+        """Whether the diagnostics routes need no token. One production setting closes them, unless told otherwise."""
+        if self.sentry.diagnostics:
+            return self.sentry.diagnostics == "open"
         rows = (policies()[self.app.environment], policies()[self.sentry_environment])
         return all(row.diagnostics == "open" for row in rows)
 
@@ -132,9 +192,10 @@ def load_settings(more: Iterable[type[BaseSettings]] = ()) -> Settings:
         _load(kind, lines)
     app = _load(AppSettings, lines)
     sentry = _load(SentrySettings, lines)
-    if app is None or sentry is None or lines:
+    tunnel = _load(TunnelSettings, lines)
+    if app is None or sentry is None or tunnel is None or lines:
         raise ConfigurationError("\n".join(lines))
-    return Settings(app, sentry)
+    return Settings(app, sentry, tunnel)
 
 
 def _load(kind: type[Kind], lines: list[str]) -> Kind | None:

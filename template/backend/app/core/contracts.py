@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -12,6 +12,12 @@ ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = ROOT / "contracts"
 
 EnvironmentName = Literal["development", "staging", "production"]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A rate: 0 is none, 1 is all."""
+
+Access = Literal["open", "closed"]
+"""Whether the diagnostics routes are there for everybody."""
 
 
 class Project(BaseModel):
@@ -25,17 +31,22 @@ class Project(BaseModel):
 
 
 class EnvironmentPolicy(BaseModel):
-    """How much one environment reports: a row of ``environments.json``. Rates are shares between 0 and 1."""
+    """How much one environment reports: a row of ``environments.json``.
+
+    ``traces_by_route`` has rates of its own for some routes, by path template such as ``/api/v1/orders/{id}``.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    traces_sample_rate: float = Field(ge=0, le=1)
-    profiles_sample_rate: float = Field(ge=0, le=1)
+    error_sample_rate: Share
+    traces_sample_rate: Share
+    traces_by_route: dict[str, Share] = {}
+    profiles_sample_rate: Share
     local_variables: bool
     request_bodies: bool
     logs: bool
     max_breadcrumbs: int = Field(ge=0)
-    diagnostics: Literal["open", "closed"]
+    diagnostics: Access
 
 
 @cache

@@ -1,5 +1,6 @@
 """The application's expected errors: raise one anywhere, and the API answers with problem JSON."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 
@@ -14,6 +15,12 @@ class AppError(Exception):
 
     status_code: HTTPStatus = HTTPStatus.BAD_REQUEST
 
+    expected: bool = False
+    """Whether the application is built to survive it: then it is counted and not reported, whatever the status."""
+
+    headers: Mapping[str, str] = {}
+    """Headers of the answer."""
+
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -23,6 +30,22 @@ class NotFoundError(AppError):
     """The thing asked for does not exist."""
 
     status_code = HTTPStatus.NOT_FOUND
+
+
+class AuthenticationError(AppError):
+    """Nobody knows who is asking.
+
+    Args:
+        detail: What the caller may read.
+        reason: One of a few fixed words, such as ``expired``, to count failures by; nothing that the caller sent.
+    """
+
+    status_code = HTTPStatus.UNAUTHORIZED
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+    def __init__(self, detail: str, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class ConflictError(AppError):

@@ -7,15 +7,20 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
-from app.core.contracts import EnvironmentName
+from app.core.contracts import Access, EnvironmentName
 
 MINIMUM_TOKEN_LENGTH = 16
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
+MOST_BREADCRUMBS = 500
+
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _SHOWABLE = re.compile(r"[A-Za-z0-9_.,+-]{1,20}")
 _KEY = re.compile(r"[A-Za-z0-9_]+")
+_NUMBER = re.compile(r"[0-9]{1,20}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ .-]{1,63}")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?")
+_ORIGIN = re.compile(rf"https?://{_HOST.pattern}")
 # https://docs.sentry.io/product/releases/naming-releases/ forbids more; this is what our own script makes.
 _RELEASE = re.compile(r"[A-Za-z0-9._+@-]{1,200}")
 
@@ -61,17 +66,40 @@ def _log_level(value: object) -> str:
 
 def _dsn(value: object) -> str:
     text = str(value).strip()
+    if not _is_dsn(text):
+        raise ValueError("the value is not a DSN, which looks like https://<key>@<host>/<project number>")
+    return text
+
+
+def _is_dsn(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        key = parts.username or ""
-        complete = parts.scheme in {"http", "https"} and _KEY.fullmatch(key) and parts.hostname and parts.port != 0
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        complete = False
-    else:
-        project = parts.path.rpartition("/")[2]
-        complete = complete and project.isascii() and project.isdecimal() and not parts.query and not parts.fragment
-    if not complete:
-        raise ValueError("the value is not a DSN, which looks like https://<key>@<host>/<project number>")
+        return False
+    project = parts.path.rpartition("/")[2]
+    is_complete = _KEY.fullmatch(parts.username or "") and project.isascii() and project.isdecimal()
+    # Line breaks in the middle are dropped on splitting.
+    return is_address and bool(is_complete) and text.isprintable() and not (parts.query or parts.fragment)
+
+
+def _access(value: object) -> str:
+    if value not in get_args(Access):
+        raise ValueError(f"{_shown(str(value))} is not open or closed")
+    return str(value)
+
+
+def _breadcrumbs(value: object) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdecimal()) or int(text) > MOST_BREADCRUMBS:
+        raise ValueError(f"{_shown(text)} is not a whole number from 0 to {MOST_BREADCRUMBS}")
+    return int(text)
+
+
+def _organization(value: object) -> str:
+    text = str(value)
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{_shown(text)} is not the number of an organization in Sentry")
     return text
 
 
@@ -83,19 +111,41 @@ def _release(value: object) -> str:
 
 
 def _token(value: object) -> str:
-    if len(str(value).strip()) < MINIMUM_TOKEN_LENGTH:
+    text = str(value).strip()
+    if len(text) < MINIMUM_TOKEN_LENGTH:
         raise ValueError(f"the value is shorter than {MINIMUM_TOKEN_LENGTH} characters")
-    return str(value)
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("the value has characters that no header can carry")
+    return text
 
 
 def _hosts(value: object) -> object:
+    return _list(value, _HOST, "a host name like api.example.com or localhost:8001")
+
+
+def _keys(value: object) -> object:
+    return _list(value, _NAME, "a name like customer_number")
+
+
+def _list(value: object, pattern: re.Pattern[str], kind: str) -> object:
     if not isinstance(value, str):
         return value
-    hosts = [part.strip() for part in value.split(",") if part.strip()]
-    for host in hosts:
-        if not _HOST.fullmatch(host):
-            raise ValueError(f"{_shown(host)} is not a host name like api.example.com or localhost:8001")
-    return tuple(hosts)
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    for part in parts:
+        if not pattern.fullmatch(part):
+            raise ValueError(f"{_shown(part)} is not {kind}")
+    return tuple(parts)
+
+
+def _origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    origins = [part.strip().lower() for part in value.split(",") if part.strip()]
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{_shown(origin)} is not an origin like https://app.example.com")
+    # Browsers leave the usual port out.
+    return tuple(origin.removesuffix(":443" if origin.startswith("https:") else ":80") for origin in origins)
 
 
 Environment = Annotated[EnvironmentName, BeforeValidator(_environment)]
@@ -119,5 +169,20 @@ Release = Annotated[str, BeforeValidator(_release)]
 Token = Annotated[SecretStr, BeforeValidator(_token)]
 """A shared secret of some length. Never shown."""
 
+DiagnosticsAccess = Annotated[Access, BeforeValidator(_access)]
+"""open or closed."""
+
+Breadcrumbs = Annotated[int, BeforeValidator(_breadcrumbs)]
+"""How many breadcrumbs an event carries."""
+
+OrganizationId = Annotated[str, BeforeValidator(_organization)]
+"""The number of an organization in Sentry."""
+
+Keys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_keys)]
+"""Names of fields, separated by commas."""
+
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
 """Host names with or without port, separated by commas."""
+
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)]
+"""Origins as browsers name them, scheme and host with or without port, separated by commas."""

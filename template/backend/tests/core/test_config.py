@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from app.core.config import AppSettings, ConfigurationError, SentrySettings, load_settings
+from app.core.config import AppSettings, ConfigurationError, SentrySettings, TunnelSettings, load_settings
 from app.core.contracts import ROOT, EnvironmentName, policies, project
 from tests.support import DSN, LoadSettings
 
@@ -28,12 +28,26 @@ BAD_VALUES = [
         "a/b",
         "SENTRY_RELEASE: the value is not a release: up to 200 letters, digits and . _ + @ -",
     ),
+    ("SENTRY_ERROR_SAMPLE_RATE", "2", "SENTRY_ERROR_SAMPLE_RATE: 2 is not between 0 and 1"),
+    ("SENTRY_LOGS", "some", "SENTRY_LOGS: some is not true or false"),
+    ("SENTRY_MAX_BREADCRUMBS", "-1", "SENTRY_MAX_BREADCRUMBS: -1 is not a whole number from 0 to 500"),
+    ("SENTRY_MAX_BREADCRUMBS", "501", "SENTRY_MAX_BREADCRUMBS: 501 is not a whole number from 0 to 500"),
+    ("SENTRY_REPORT_VALIDATION_ERRORS", "422", "SENTRY_REPORT_VALIDATION_ERRORS: 422 is not true or false"),
+    ("SENTRY_DIAGNOSTICS", "ajar", "SENTRY_DIAGNOSTICS: ajar is not open or closed"),
+    ("SENTRY_ORG_ID", "acme", "SENTRY_ORG_ID: acme is not the number of an organization in Sentry"),
+    ("SENTRY_SENSITIVE_KEYS", "plan,=x", "SENTRY_SENSITIVE_KEYS: the value is not a name like customer_number"),
     ("SENTRY_DIAGNOSTICS_TOKEN", "short", "SENTRY_DIAGNOSTICS_TOKEN: the value is shorter than 16 characters"),
     ("SENTRY_DIAGNOSTICS_TOKEN", " " * 20, "SENTRY_DIAGNOSTICS_TOKEN: the value is shorter than 16 characters"),
     (
         "SENTRY_TRACE_TARGETS",
         "api.example.com,https://x",
         "SENTRY_TRACE_TARGETS: the value is not a host name like api.example.com or localhost:8001",
+    ),
+    ("SENTRY_TUNNEL", "maybe", "SENTRY_TUNNEL: maybe is not true or false"),
+    (
+        "SENTRY_TUNNEL_ORIGINS",
+        "https://app.example.com, https://app.example.com/page",
+        "SENTRY_TUNNEL_ORIGINS: the value is not an origin like https://app.example.com",
     ),
 ]
 
@@ -48,6 +62,7 @@ BAD_DSNS = [
     "https://hunter2@sentry.example.com/\u0661",
     "https://hunter2-x@sentry.example.com/1",
     "https://schlüssel@sentry.example.com/1",
+    "https://hunter2@sentry.example.com\n/1",
 ]
 
 
@@ -76,8 +91,12 @@ def test_variables_win_over_the_policy_of_the_environment(load: LoadSettings) ->
         SENTRY_TRACES_SAMPLE_RATE="0.7",
         SENTRY_LOCAL_VARIABLES="yes",
         SENTRY_REQUEST_BODIES="1",
+        SENTRY_ERROR_SAMPLE_RATE="0.5",
+        SENTRY_LOGS="off",
+        SENTRY_MAX_BREADCRUMBS="7",
     ).policy
 
+    assert (policy.error_sample_rate, policy.logs, policy.max_breadcrumbs) == (0.5, False, 7)
     assert (policy.traces_sample_rate, policy.profiles_sample_rate) == (0.7, 0.1)
     assert policy.local_variables
     assert policy.request_bodies
@@ -95,12 +114,19 @@ def test_either_production_closes_the_diagnostics(variable: str, load: LoadSetti
     assert not load(**{variable: "production"}).diagnostics_open
 
 
+def test_diagnostics_can_be_opened_and_closed_explicitly(load: LoadSettings) -> None:
+    assert load(ENVIRONMENT="production", SENTRY_DIAGNOSTICS="open").diagnostics_open
+    assert not load(ENVIRONMENT="development", SENTRY_DIAGNOSTICS="closed").diagnostics_open
+
+
 def test_the_file_is_read_and_the_real_environment_wins(
     tmp_path: Path, load: LoadSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / ".env"
-    file.write_text(f"ENVIRONMENT=staging\nLOG_LEVEL=debug\nSENTRY_DSN={DSN}\nVITE_SENTRY_DSN=x\n", encoding="utf-8")
-    for kind in (AppSettings, SentrySettings):
+    file.write_text(
+        f"ENVIRONMENT=staging\nLOG_LEVEL=debug\nSENTRY_DSN={DSN}\nVITE_SENTRY_DSN={DSN}\n", encoding="utf-8"
+    )
+    for kind in (AppSettings, SentrySettings, TunnelSettings):
         monkeypatch.setitem(kind.model_config, "env_file", file)
 
     settings = load(ENVIRONMENT="production", SENTRY_DSN="")
@@ -115,7 +141,7 @@ def test_a_file_that_is_not_utf_8_is_one_line(
     load()
     file = tmp_path / ".env"
     file.write_bytes("LOG_LEVEL=débug\n".encode("latin-1"))
-    for kind in (AppSettings, SentrySettings):
+    for kind in (AppSettings, SentrySettings, TunnelSettings):
         monkeypatch.setitem(kind.model_config, "env_file", file)
 
     with pytest.raises(ConfigurationError) as caught:
@@ -147,12 +173,13 @@ def test_a_bad_value_is_one_line_that_names_the_variable(
     assert str(caught.value) == line
 
 
+@pytest.mark.parametrize("variable", ["SENTRY_DSN", "VITE_SENTRY_DSN"])
 @pytest.mark.parametrize("dsn", BAD_DSNS)
-def test_a_bad_dsn_is_never_repeated(dsn: str, load: LoadSettings) -> None:
+def test_a_bad_dsn_is_never_repeated(variable: str, dsn: str, load: LoadSettings) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load(SENTRY_DSN=dsn)
+        load(**{variable: dsn})
 
-    assert str(caught.value).startswith("SENTRY_DSN: the value is not a DSN, which looks like https://<key>@")
+    assert str(caught.value).startswith(f"{variable}: the value is not a DSN, which looks like https://<key>@")
     assert "hunter2" not in str(caught.value)
 
 

@@ -29,6 +29,10 @@ class SentryConfiguration(BaseModel):
     local_variables: bool
     request_bodies: bool
     send_default_pii: bool
+    logs: bool = Field(description="Whether log lines are sent as logs of their own.")
+    max_breadcrumbs: int = Field(description="How many notes of what happened before go with an error.")
+    sensitive_keys: int = Field(description="How many names whose values are redacted the project has added.")
+    tunnel: bool = Field(description="Whether the API passes the page's events on.")
     diagnostics: Literal["open", "closed"] = Field(description="Closed means: a bearer token is needed.")
 
 
@@ -65,6 +69,10 @@ async def sentry_debug(settings: CurrentSettings, release: CurrentRelease) -> Se
         local_variables=policy.local_variables,
         request_bodies=policy.request_bodies,
         send_default_pii=settings.sentry.send_default_pii,
+        logs=policy.logs,
+        max_breadcrumbs=policy.max_breadcrumbs,
+        sensitive_keys=len(settings.sentry.sensitive_keys),
+        tunnel=settings.tunnel_open,
         diagnostics="open" if settings.diagnostics_open else "closed",
     )
 

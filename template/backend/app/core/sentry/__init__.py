@@ -4,6 +4,7 @@ Each works, and does nothing, when Sentry is off.
 """
 
 from app.core.sentry.api import (
+    Priority,
     add_breadcrumb,
     capture_exception,
     capture_message,
@@ -11,6 +12,7 @@ from app.core.sentry.api import (
     current_trace_id,
     flush,
     is_on,
+    record_auth_error,
     set_context,
     set_tag,
     set_user_context,
@@ -19,9 +21,12 @@ from app.core.sentry.api import (
 )
 from app.core.sentry.configure import configure_sentry
 from app.core.sentry.release import find_release
+from app.core.sentry.requests import begin_request, path_of
 
 __all__ = [
+    "Priority",
     "add_breadcrumb",
+    "begin_request",
     "capture_exception",
     "capture_message",
     "capture_unhandled",
@@ -30,6 +35,8 @@ __all__ = [
     "find_release",
     "flush",
     "is_on",
+    "path_of",
+    "record_auth_error",
     "set_context",
     "set_tag",
     "set_user_context",

@@ -8,9 +8,20 @@ import sentry_sdk
 from sentry_sdk.tracing import Span
 from sentry_sdk.utils import event_from_exception
 
-from app.core.sentry.filters import event_id_of
+from app.core.sentry.requests import event_id_of
 
 Level = Literal["fatal", "critical", "error", "warning", "info", "debug"]
+Priority = Literal["critical", "high", "medium", "low"]
+
+LEVEL_OF_PRIORITY: Mapping[Priority, Level] = {"critical": "fatal", "high": "error", "medium": "warning", "low": "info"}
+PRIORITY_OF_LEVEL: Mapping[str, Priority] = {
+    "fatal": "critical",
+    "critical": "critical",
+    "error": "high",
+    "warning": "medium",
+    "info": "low",
+    "debug": "low",
+}
 
 FLUSH_SECONDS = 2.0
 
@@ -24,16 +35,19 @@ def is_on() -> bool:
 
 def capture_exception(
     error: BaseException,
+    /,
     *,
     tags: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
     user: Mapping[str, Any] | None = None,
+    priority: Priority | None = None,
     **context: Any,
 ) -> str | None:
     """Report an exception that was handled.
 
     Args:
         error: The exception.
+        priority: How bad it is: decides the level, and is a tag of every event. Otherwise ``high``.
         tags: Short values to search by.
         extra: Values to read.
         user: Who was affected, as for ``set_user_context``.
@@ -44,8 +58,9 @@ def capture_exception(
         nothing was sent.
     """
     with sentry_sdk.new_scope() as scope:
-        _annotate(scope, tags, {**(extra or {}), **context}, user)
-        return sentry_sdk.capture_exception(error) or event_id_of(error)
+        _annotate(scope, tags=tags, extra=extra, user=user, priority=priority)
+        _annotate(scope, extra=context)
+        return _capture(error, {"type": "generic", "handled": True})
 
 
 def capture_unhandled(error: BaseException) -> str | None:
@@ -54,35 +69,37 @@ def capture_unhandled(error: BaseException) -> str | None:
     Returns:
         The event's id, as ``capture_exception``; ``None`` when the SDK fails.
     """
-    if not is_on():
-        return None
-    try:
-        event, hint = event_from_exception(
-            error,
-            client_options=sentry_sdk.get_client().options,
-            mechanism={"type": "fastapi", "handled": False},
-        )
-        return sentry_sdk.capture_event(event, hint=hint) or event_id_of(error)
-    except Exception as failure:  # noqa: BLE001 the caller gets an answer, whatever the SDK stumbles over
-        logger.warning("An error could not be reported: %s", type(failure).__name__)
-        return None
+    return _capture(error, {"type": "fastapi", "handled": False})
 
 
 def capture_message(
     text: str,
+    /,
     level: Level = "info",
     *,
     tags: Mapping[str, str] | None = None,
     extra: Mapping[str, Any] | None = None,
+    user: Mapping[str, Any] | None = None,
+    priority: Priority | None = None,
     **context: Any,
 ) -> str | None:
-    """Report something that is no exception.
+    """Report something that is no exception; the arguments are as for ``capture_exception``.
+
+    Args:
+        text: What happened. Texts that differ make different issues: put what differs into ``tags`` or ``extra``.
+        level: How bad it is, unless ``priority`` says so.
+        tags: Short values to search by.
+        extra: Values to read.
+        user: Who was affected.
+        priority: How bad it is.
+        context: More values to read.
 
     Returns:
         The event's id, or ``None`` when nothing was sent.
     """
     with sentry_sdk.new_scope() as scope:
-        _annotate(scope, tags, {**(extra or {}), **context}, None)
+        _annotate(scope, tags=tags, extra=extra, user=user, priority=priority)
+        _annotate(scope, extra=context)
         return sentry_sdk.capture_message(text, level)
 
 
@@ -117,6 +134,17 @@ def add_breadcrumb(
     sentry_sdk.add_breadcrumb(message=message, category=category, level=level, data=dict(data or {}))
 
 
+def record_auth_error(reason: str) -> None:
+    """Make a failed authentication visible: a metric counts it, a tag finds its request. Never the credential.
+
+    Args:
+        reason: One of a few fixed words, such as ``expired``; never anything that the caller sent.
+    """
+    set_tag("auth_error", reason)
+    add_breadcrumb("Authentication failed", category="auth", level="warning", data={"reason": reason})
+    sentry_sdk.metrics.count("auth_error", 1, attributes={"reason": reason})
+
+
 def start_transaction(name: str, op: str = "task") -> Span:
     """Trace a piece of work that is no request. Use it with ``with``; it ends with the block."""
     return sentry_sdk.start_transaction(name=name, op=op)
@@ -140,18 +168,36 @@ def flush() -> None:
     sentry_sdk.flush(FLUSH_SECONDS)
 
 
+def _capture(error: BaseException, mechanism: dict[str, Any]) -> str | None:
+    if not is_on():
+        return None
+    try:
+        event, hint = event_from_exception(error, client_options=sentry_sdk.get_client().options, mechanism=mechanism)
+        return sentry_sdk.capture_event(event, hint=hint) or event_id_of(error)
+    except Exception as failure:  # noqa: BLE001 a report must not make matters worse, whatever the SDK stumbles over
+        logger.warning("An error could not be reported: %s", type(failure).__name__)
+        return None
+
+
 def _annotate(
     scope: sentry_sdk.Scope,
-    tags: Mapping[str, str] | None,
-    extra: Mapping[str, Any],
-    user: Mapping[str, Any] | None,
+    *,
+    tags: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    user: Mapping[str, Any] | None = None,
+    priority: Priority | None = None,
 ) -> None:
-    for key, value in (tags or {}).items():
-        scope.set_tag(key, value)
-    for key, value in extra.items():
-        scope.set_extra(key, value)
-    if user:
-        scope.set_user(_user(user))
+    try:
+        for key, value in dict(tags or {}).items():
+            scope.set_tag(key, value)
+        for key, value in dict(extra or {}).items():
+            scope.set_extra(key, value)
+        if user:
+            scope.set_user(_user(user))
+        if priority:
+            scope.set_level(LEVEL_OF_PRIORITY[priority])
+    except Exception as failure:  # noqa: BLE001 the report matters more than what is said about it
+        logger.warning("A report lacks what was said about it: %s", type(failure).__name__)
 
 
 def _user(values: Mapping[str, Any]) -> dict[str, Any]:

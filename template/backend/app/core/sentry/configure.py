@@ -11,8 +11,9 @@ from sentry_sdk.integrations.logging import ignore_logger_for_sentry_logs
 from sentry_sdk.serializer import add_global_repr_processor, global_repr_processors
 
 from app.core.config import Settings
-from app.core.sentry.hooks import hide_request
 from app.core.sentry.options import build_options
+from app.core.sentry.requests import secret_names
+from app.core.sentry.values import hide_request, name_parts
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def configure_sentry(
         overrides: Options of the SDK that win over ours.
     """
     if settings.sentry.dsn is None:
-        logger.info("Sentry is off: SENTRY_DSN is empty")
+        logger.info("Sentry is off: SENTRY_DSN is empty | tunnel=%s", _state(settings.tunnel_open))
         return
     options = build_options(settings, release, ignored_paths)
     options["integrations"] += [_integration(name) for name in integrations]
@@ -43,20 +44,48 @@ def configure_sentry(
     ignore_logger_for_sentry_logs("uvicorn.access")
     # The SDK delivers in the background and retries: a server that is away is no news three times an envelope.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    secret_names.extend(settings.sentry.sensitive_keys)
     if _hide_request not in global_repr_processors:
         add_global_repr_processor(_hide_request)
-    sentry_sdk.init(**(options | overrides))
-    logger.info(
-        "Sentry initialized | environment=%s, traces_sample_rate=%s, release=%s",
-        settings.sentry_environment,
-        settings.policy.traces_sample_rate,
-        release,
-    )
+    options |= overrides
+    if options.get("add_full_stack"):
+        # To put the two stacks together, the SDK compares lines of source, and loses the error where it has none.
+        options["data_collection"] = {**options["data_collection"], "frame_context_lines": 1}
+    sentry_sdk.init(**options)
+    if not settings.sentry.debug:
+        # The SDK makes a record of each message to itself, several a request, and then drops it.
+        logging.getLogger("sentry_sdk.errors").setLevel(logging.ERROR)
+    logger.info("Sentry initialized | %s", describe(settings, release))
+
+
+def describe(settings: Settings, release: str) -> str:
+    """Return what is in effect, as one line without secrets."""
+    policy = settings.policy
+    facts = {
+        "environment": settings.sentry_environment,
+        "traces_sample_rate": policy.traces_sample_rate,
+        "release": release,
+        "error_sample_rate": policy.error_sample_rate,
+        "profiles_sample_rate": policy.profiles_sample_rate,
+        "local_variables": policy.local_variables,
+        "request_bodies": policy.request_bodies,
+        "logs": policy.logs,
+        "max_breadcrumbs": policy.max_breadcrumbs,
+        "send_default_pii": settings.sentry.send_default_pii,
+        "sensitive_keys": len(settings.sentry.sensitive_keys),
+        "diagnostics": "open" if settings.diagnostics_open else "closed",
+        "tunnel": _state(settings.tunnel_open),
+    }
+    return ", ".join(f"{name}={value}" for name, value in facts.items())
+
+
+def _state(on: bool) -> str:  # noqa: FBT001 it is what this says in words
+    return "on" if on else "off"
 
 
 def _hide_request(value: object, _hint: object) -> object:
     """Tell the SDK before it looks into the value; the option ``custom_repr`` comes after that."""
-    return hide_request(value) or NotImplemented
+    return hide_request(value) or name_parts(value) or NotImplemented
 
 
 def _integration(name: str) -> Integration:

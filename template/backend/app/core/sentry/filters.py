@@ -4,22 +4,30 @@ This is the one place that decides what is not worth sending. Add a row, and a t
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from logging import LogRecord
 from typing import Any, Literal
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect
 
 from app.core.exceptions import AppError
+from app.core.sentry.requests import was_reported
 
 Payload = Mapping[str, Any]
 Hint = Mapping[str, Any]
 Kind = Literal["event", "transaction", "breadcrumb"]
 
-_EVENT_ID = "__sentry_event_id__"
+
+_SERVER_LOGGERS = frozenset({"uvicorn.error", "hypercorn.error", "gunicorn.error"})
+_ECHOES = ("Traceback (most recent call last):", "Application startup failed", "Application shutdown failed")
+
+INVALID_REQUEST = "invalid-request"
+"""The filter that ``SENTRY_REPORT_VALIDATION_ERRORS`` switches off."""
 
 
 @dataclass(frozen=True)
@@ -30,52 +38,46 @@ class Filter:
     kind: Kind
     reason: str
     matches: Callable[[Payload, Hint], bool]
+    counted: bool = True
+    """False for what is not lost."""
 
 
-def remember_event(event: Payload, hint: Hint) -> None:
-    """Note on an exception that it is being sent, so that it is not sent again from another thread."""
-    error = _exception(hint)
-    if error is not None:
-        # Into the dictionary, because an exception class may refuse attributes.
-        error.__dict__[_EVENT_ID] = event.get("event_id")
-
-
-def remember_refusal(hint: Hint) -> None:
-    """Note on an exception that the limiter refused it, so that its next report is not counted again."""
-    remember_event({}, hint)
-
-
-def event_id_of(error: BaseException) -> str | None:
-    """Return the id of the event that reported this very exception; ``None`` also when it was refused."""
-    event_id: str | None = error.__dict__.get(_EVENT_ID)
-    return event_id
-
-
-def _exception(hint: Hint) -> BaseException | None:
+def exception_of(hint: Hint) -> BaseException | None:
+    """Return the exception that an event is about."""
     error: BaseException | None = (hint.get("exc_info") or (None, None))[1]
     return error
 
 
 def _is_stop(_event: Payload, hint: Hint) -> bool:
-    return isinstance(_exception(hint), KeyboardInterrupt | SystemExit)
+    return isinstance(exception_of(hint), KeyboardInterrupt | SystemExit)
 
 
 def _is_cancelled(_event: Payload, hint: Hint) -> bool:
-    return isinstance(_exception(hint), asyncio.CancelledError | ClientDisconnect)
+    return isinstance(exception_of(hint), asyncio.CancelledError | ClientDisconnect | WebSocketDisconnect)
 
 
 def _is_client_error(_event: Payload, hint: Hint) -> bool:
-    error = _exception(hint)
+    error = exception_of(hint)
     return isinstance(error, HTTPException | AppError) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
+def _is_expected(_event: Payload, hint: Hint) -> bool:
+    error = exception_of(hint)
+    return isinstance(error, AppError) and error.expected
+
+
+def _is_server_echo(event: Payload, hint: Hint) -> bool:
+    text = (event.get("logentry") or {}).get("formatted") or ""
+    return event.get("logger") in _SERVER_LOGGERS and exception_of(hint) is None and text.startswith(_ECHOES)
+
+
 def _is_invalid_request(_event: Payload, hint: Hint) -> bool:
-    return isinstance(_exception(hint), RequestValidationError)
+    return isinstance(exception_of(hint), RequestValidationError)
 
 
 def _was_seen(_event: Payload, hint: Hint) -> bool:
-    error = _exception(hint)
-    return error is not None and _EVENT_ID in error.__dict__
+    error = exception_of(hint)
+    return error is not None and was_reported(error)
 
 
 def _has_no_route(transaction: Payload, _hint: Hint) -> bool:
@@ -87,6 +89,20 @@ def _is_access_log(crumb: Payload, _hint: Hint) -> bool:
 
 
 FILTERS = (
+    Filter(
+        "already-sent",
+        "event",
+        "Logged and then raised, or seen in two threads: one error, one event.",
+        _was_seen,
+        counted=False,
+    ),
+    Filter(
+        "server-echo",
+        "event",
+        "A server repeats as text why the application did not start or stop; the error itself is reported.",
+        _is_server_echo,
+        counted=False,
+    ),
     Filter("stopped", "event", "Ctrl-C or a stopping process is somebody's wish and no error.", _is_stop),
     Filter("cancelled", "event", "The caller left before the answer was ready.", _is_cancelled),
     Filter(
@@ -95,10 +111,13 @@ FILTERS = (
         "A status below 500 is the caller's mistake, and the caller was told.",
         _is_client_error,
     ),
+    Filter(INVALID_REQUEST, "event", "A request that does not validate is the caller's mistake.", _is_invalid_request),
     Filter(
-        "invalid-request", "event", "A request that does not validate is the caller's mistake.", _is_invalid_request
+        "expected-failure",
+        "event",
+        "A failure of something else that the application is built to survive: counted, see /health/sentry.",
+        _is_expected,
     ),
-    Filter("already-sent", "event", "Logged and then raised, or seen in two threads: one error, one event.", _was_seen),
     Filter(
         "no-route",
         "transaction",
@@ -111,6 +130,12 @@ FILTERS = (
 )
 
 
-def matching_filter(kind: Kind, payload: Payload, hint: Hint) -> Filter | None:
+def matching_filter(kind: Kind, payload: Payload, hint: Hint, filters: Sequence[Filter] = FILTERS) -> Filter | None:
     """Return the first filter that drops this, or ``None`` when it is worth sending."""
-    return next((row for row in FILTERS if row.kind == kind and row.matches(payload, hint)), None)
+    return next((row for row in filters if row.kind == kind and row.matches(payload, hint)), None)
+
+
+def is_news(record: LogRecord) -> bool:
+    """Say whether a log record is about anything but an exception that was reported already."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, BaseException) or not was_reported(error)

@@ -1,62 +1,83 @@
-"""The hooks that the SDK calls: they let the filters and the limiter drop things, and hide whole requests.
+"""The hooks that the SDK calls: they let the filters and the limiter drop things, and tag what is left.
 
-Nothing else is redacted here. Every item, of whatever kind, is scrubbed at one place further on: ``transport``.
+Nothing is redacted here. Every item, of whatever kind, is scrubbed at one place further on: ``transport``.
 """
 
 import functools
-import logging
-from collections.abc import Callable, ItemsView, Mapping, MappingView
-from collections.abc import Set as AbstractSet
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from sentry_sdk.types import Breadcrumb, BreadcrumbHint, Event, Hint
-from starlette.datastructures import URL, Address, Headers, QueryParams
-from starlette.requests import HTTPConnection
 
-from app.core.sentry.filters import matching_filter, remember_event, remember_refusal
+from app.core.sentry.api import PRIORITY_OF_LEVEL
+from app.core.sentry.delivery import delivery
+from app.core.sentry.filters import FILTERS, Filter, exception_of, matching_filter
+from app.core.sentry.frames import complete_frames, place_of
 from app.core.sentry.limiter import Limiter
-from app.core.sentry.rules import marker
+from app.core.sentry.requests import current_request, remember_report
+from app.core.sentry.values import mask_known
 
-_REQUEST_PARTS = (HTTPConnection, Headers, QueryParams, URL, Address)
-# A collection with one of these names in it holds headers, whatever class it is of.
-_HEADER_NAMES = frozenset({"accept-encoding", "cookie", "referer", "user-agent", "x-forwarded-for"})
-_COLLECTIONS = (Mapping, MappingView, AbstractSet, list, tuple)
-_PAIR = 2
-_MOST_NAMES = 200
-
-logger = logging.getLogger(__name__)
+_PARAMETER = "sentry.message.parameter."
 
 EventHook = Callable[[Event, Hint], Event | None]
+Batched = dict[str, Any]
 BreadcrumbHook = Callable[[Breadcrumb, BreadcrumbHint], Breadcrumb | None]
 
 
-def make_before_send(limiter: Limiter) -> EventHook:
+def make_before_send(limiter: Limiter, filters: Sequence[Filter] = FILTERS) -> EventHook:
     """Return ``before_send``, which sees events and check-ins. If it fails, the SDK drops what it was given."""
 
     def before_send(event: Event, hint: Hint) -> Event | None:
         if event.get("type") == "check_in":
             return event
-        dropped = limiter.take_report()
+        try:
+            return examine(event, hint)
+        except Exception:
+            delivery.count_dropped("filter", "failed")
+            raise
+
+    def examine(event: Event, hint: Hint) -> Event | None:
+        noise = matching_filter("event", event, hint, filters)
+        if noise and not noise.counted:
+            return None
+        dropped = bool(noise) or not limiter.allows(place_of(event, hint))
         if dropped:
-            logger.warning("The limiter dropped %s events", dropped)
-        if matching_filter("event", event, hint):
-            return None
-        if not limiter.allows(place_of(event, hint)):
-            remember_refusal(hint)
-            return None
-        _leave_out_what_has_no_name(event)
-        remember_event(event, hint)
-        return event
+            delivery.count_dropped(*("filter", noise.name) if noise else ("limiter", "excess"))
+        else:
+            complete(event, hint)
+        error = exception_of(hint)
+        if error is not None:
+            remember_report(error, None if dropped else event.get("event_id"))
+        request = current_request()
+        if request:
+            request.reported = True
+        return None if dropped else event
 
     return before_send
 
 
+def complete(event: Event, hint: Hint) -> None:
+    """Add source, body, tags and priority to an event, and leave out what stands in another place by its name."""
+    if event.get("logentry"):
+        event["logentry"] = _named_part(event["logentry"])
+    request = current_request()
+    # What does not validate is the caller's, and the error says what is wrong with it.
+    body = request.body if request and not isinstance(exception_of(hint), RequestValidationError) else None
+    if body is not None:
+        event["request"] = {**(event.get("request") or {}), "data": body}
+    complete_frames(event)
+    priority = PRIORITY_OF_LEVEL.get(event.get("level") or "error", "high")
+    event["tags"] = {"priority": priority, **_request_tags(), **dict(event.get("tags") or {})}
+
+
 def before_send_transaction(transaction: Event, hint: Hint) -> Event | None:
-    """Drop noise, and the request's body, which belongs to errors. If it fails, the SDK drops the transaction."""
-    if matching_filter("transaction", transaction, hint):
+    """Drop noise, and tag what is left. If it fails, the SDK drops the transaction."""
+    noise = matching_filter("transaction", transaction, hint)
+    if noise:
+        delivery.count_dropped("filter", noise.name)
         return None
-    (transaction.get("request") or {}).pop("data", None)
+    transaction["tags"] = {**_request_tags(), **(transaction.get("tags") or {})}
     return transaction
 
 
@@ -75,67 +96,55 @@ def closing(hook: BreadcrumbHook) -> BreadcrumbHook:
 
 @closing
 def before_breadcrumb(crumb: Breadcrumb, hint: BreadcrumbHint) -> Breadcrumb | None:
-    """Drop noise."""
-    return None if matching_filter("breadcrumb", crumb, hint) else crumb
-
-
-def hide_request(value: object) -> str | None:
-    """Return what takes the place of a request, or of a part of it, in local variables and extra data.
-
-    It holds the caller's address, every header and the query, and the SDK would write out all of it. What an
-    event may say about its request is collected elsewhere.
-    """
-    is_scope = isinstance(value, Mapping) and "type" in value and "headers" in value
-    if isinstance(value, _REQUEST_PARTS) or is_scope or not _HEADER_NAMES.isdisjoint(_names_in(value)):
-        return marker("request")
-    return None
-
-
-def hide_depths(value: object) -> str | None:
-    """Return what takes the place of a collection that the SDK does not look into: its text would show all of it."""
-    return marker("depth") if isinstance(value, _COLLECTIONS) else hide_request(value)
-
-
-def _names_in(value: object) -> list[str]:
-    """Return the names in a mapping or in a list of pairs, in lower case."""
-    if isinstance(value, Mapping):
-        names = list(islice(value, _MOST_NAMES))
-    elif isinstance(value, list | tuple | ItemsView):
-        pairs = islice(value, _MOST_NAMES)
-        names = [item[0] for item in pairs if isinstance(item, tuple | list) and len(item) == _PAIR]
-    else:
-        names = []
-    return [_text(name).lower() for name in names if isinstance(name, str | bytes)]
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode("latin-1") if isinstance(name, bytes) else name
-
-
-def _leave_out_what_has_no_name(event: Any) -> None:
-    """Leave out values that say what they are in another place only, where the scrubber can tell.
-
-    The parameters of a log record stand in its text. The local variables of libraries hold the same, and whole
-    requests besides; those of our own code stay.
-    """
-    (event.get("logentry") or {}).pop("params", None)
-    for group in ("exception", "threads"):
-        for carrier in (event.get(group) or {}).get("values") or []:
-            for frame in (carrier.get("stacktrace") or {}).get("frames") or []:
-                if not frame.get("in_app"):
-                    frame.pop("vars", None)
-
-
-def place_of(event: Event, hint: Hint) -> tuple[Any, ...]:
-    """Say what happened at which line: texts may differ in each round of a loop, places do not.
-
-    An exception counts where it was raised, also when it was logged: many are logged by one line of a server.
-    """
+    """Drop noise, and the values of named parameters."""
+    if matching_filter("breadcrumb", crumb, hint):
+        return None
     record = hint.get("log_record")
-    if record is not None and not event.get("exception"):
-        return ("log", record.name, record.levelno, record.pathname, record.lineno)
-    exceptions = (event.get("exception") or {}).get("values") or [{}]
-    carrier = exceptions[-1] or ((event.get("threads") or {}).get("values") or [{}])[0]
-    frames = (carrier.get("stacktrace") or {}).get("frames") or [{}]
-    frame = next((frame for frame in reversed(frames) if frame.get("in_app")), frames[-1])
-    return (carrier.get("type"), event.get("level"), frame.get("module"), frame.get("function"), frame.get("lineno"))
+    if record is not None and _takes_names(str(record.msg), record.args):
+        crumb["message"] = str(record.msg)
+    return crumb
+
+
+def make_before_send_batched(*, personal_data: bool) -> Callable[[Batched, Hint], Batched]:
+    """Return the hook for logs and metrics, which are sent together with those of other requests.
+
+    Args:
+        personal_data: Whether the caller's address may leave.
+    """
+
+    def before_send_batched(item: Batched, _hint: Hint) -> Batched:
+        """Mask what this request brought along under a sensitive name. If it fails, the item is dropped."""
+        if "body" in item:
+            name_parameters(item)
+        request = current_request()
+        return mask_known(item, request.known_values(personal_data=personal_data)) if request else item
+
+    return before_send_batched
+
+
+def name_parameters(log: Batched) -> None:
+    """Take the values of named parameters out of the text of a log, and keep them by name."""
+    attributes = log["attributes"]
+    template = str(attributes.get("sentry.message.template", ""))
+    named = {key.removeprefix(_PARAMETER): key for key in attributes if key.startswith(_PARAMETER)}
+    if _takes_names(template, named):
+        log["body"] = template
+        for name, key in named.items():
+            attributes.setdefault(name, attributes.pop(key))
+
+
+def _named_part(logentry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what says by itself what it is: parameters do when they have names, else the text around them does."""
+    named = _takes_names(str(logentry.get("message")), logentry.get("params"))
+    return {part: value for part, value in logentry.items() if part != ("formatted" if named else "params")}
+
+
+def _takes_names(template: str, parameters: object) -> bool:
+    """Say whether parameters stand in a text without their names, as in ``"%(password)s"`` or ``"{password}"``."""
+    names = parameters if isinstance(parameters, Mapping) else ()
+    return any(f"%({name})" in template or f"{{{name}" in template for name in names)
+
+
+def _request_tags() -> dict[str, str]:
+    request = current_request()
+    return request.tags if request else {}

@@ -1,25 +1,31 @@
 """The limiter drops the excess, so that an error in a loop cannot use up the quota.
 
-Events from the same place count together. Each place may send ``burst`` events a minute; the first event
-of a place always goes through. Memory is bounded and belongs to the process.
+Events from the same place count together: each place may send ``burst`` events a minute, all places together
+``total``. The first event of a place always goes through. Memory is bounded and belongs to the process.
 """
 
+import logging
+import os
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 
 BURST = 10
+TOTAL = 100
 WINDOW_SECONDS = 60.0
 MAX_PLACES = 1_000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
 class _Window:
     start: float
     sent: int = 0
-    dropped: int = 0
 
 
 class Limiter:
@@ -27,6 +33,7 @@ class Limiter:
 
     Args:
         burst: How many events of one place may pass within a window.
+        total: How many events may pass within a window; first events of a place pass beyond it.
         window: Length of a window, in seconds.
         max_places: How many places are remembered. The one seen longest ago is forgotten first.
         clock: A monotonic clock, in seconds.
@@ -35,42 +42,60 @@ class Limiter:
     def __init__(
         self,
         burst: int = BURST,
+        total: int = TOTAL,
         window: float = WINDOW_SECONDS,
         max_places: int = MAX_PLACES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._burst = burst
+        self._total = total
         self._window = window
         self._max_places = max_places
         self._clock = clock
-        self._lock = threading.Lock()
+        # Not a plain lock: collecting garbage may report an error in the midst of counting one.
+        self._lock = threading.RLock()
         self._places: OrderedDict[Hashable, _Window] = OrderedDict()
-        self._unreported = 0
-        self._next_report = clock() + window
+        self._all = _Window(clock())
+        self._dropped = 0
+        self._reporter: threading.Timer | None = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=partial(_renew_lock, weakref.ref(self)))
 
     def allows(self, place: Hashable) -> bool:
         """Count one event of ``place`` and say whether it may be sent."""
         now = self._clock()
         with self._lock:
-            window = self._places.get(place)
-            if window is None or now - window.start >= self._window:
-                window = self._places[place] = _Window(now)
+            is_new = place not in self._places
+            window = self._places.setdefault(place, _Window(now))
             self._places.move_to_end(place)
-            while len(self._places) > self._max_places:
+            if len(self._places) > self._max_places:
                 self._places.popitem(last=False)
-            if window.sent < self._burst:
+            for counted in (window, self._all):
+                if now - counted.start >= self._window:
+                    counted.start, counted.sent = now, 0
+            if is_new or (window.sent < self._burst and self._all.sent < self._total):
                 window.sent += 1
+                self._all.sent += 1
                 return True
-            window.dropped += 1
-            self._unreported += 1
-            return False
+            self._dropped += 1
+        self._report_later()
+        return False
 
-    def take_report(self) -> int:
-        """Return how many events were dropped since the last report, at most once per window; otherwise 0."""
-        now = self._clock()
+    def _report_later(self) -> None:
+        """Start the clock of the next report, unless it runs. It does not run on in a forked process."""
+        if self._reporter is None or not self._reporter.is_alive():
+            self._reporter = threading.Timer(self._window, self._report)
+            self._reporter.daemon = True
+            self._reporter.start()
+
+    def _report(self) -> None:
         with self._lock:
-            if now < self._next_report or not self._unreported:
-                return 0
-            count, self._unreported = self._unreported, 0
-            self._next_report = now + self._window
-            return count
+            dropped, self._dropped = self._dropped, 0
+        logger.warning("The limiter dropped %s events within %g seconds", dropped, self._window)
+
+
+def _renew_lock(reference: "weakref.ref[Limiter]") -> None:
+    """Give a forked process a lock of its own: the thread that held the old one may not be there."""
+    limiter = reference()
+    if limiter:
+        limiter._lock = threading.RLock()  # noqa: SLF001 its own module

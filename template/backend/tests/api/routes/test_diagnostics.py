@@ -1,5 +1,7 @@
 """The diagnostics routes and the guard before them."""
 
+import secrets
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -10,8 +12,9 @@ DEBUG, TEST = "/api/v1/sentry-debug", "/api/v1/sentry-test"
 
 def test_the_configuration_is_shown_without_the_dsn(make_app: MakeApp, start_sentry: StartSentry) -> None:
     start_sentry(ENVIRONMENT="staging")
+    variables = {"VITE_SENTRY_DSN": DSN, "SENTRY_SENSITIVE_KEYS": "loyalty_card, shoe_size"}
 
-    response = TestClient(make_app()).get(DEBUG)
+    response = TestClient(make_app(**variables)).get(DEBUG)
 
     assert response.json() == {
         "sentry_configured": True,
@@ -24,16 +27,21 @@ def test_the_configuration_is_shown_without_the_dsn(make_app: MakeApp, start_sen
         "local_variables": True,
         "request_bodies": True,
         "send_default_pii": False,
+        "logs": True,
+        "max_breadcrumbs": 100,
+        "sensitive_keys": 2,
+        "tunnel": True,
         "diagnostics": "open",
     }
     assert DSN not in response.text
+    assert "loyalty_card" not in response.text
     assert "public" not in response.text
 
 
 def test_the_configuration_says_that_sentry_is_off(client: TestClient) -> None:
     shown = client.get(DEBUG).json()
 
-    assert (shown["sentry_configured"], shown["dsn_set"]) == (False, False)
+    assert (shown["sentry_configured"], shown["dsn_set"], shown["tunnel"]) == (False, False, False)
     assert shown["message"] == "Sentry is off: SENTRY_DSN is empty."
 
 
@@ -143,6 +151,26 @@ def test_in_production_anything_else_finds_nothing(authorization: str | None, ma
     production = {"ENVIRONMENT": "production", "SENTRY_DIAGNOSTICS_TOKEN": TOKEN}
 
     assert ask(make_app, "/sentry-debug", authorization, **production) == 404
+
+
+def test_a_wrong_token_is_compared_in_constant_time_and_counted(
+    make_app: MakeApp, start_sentry: StartSentry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+    compare = secrets.compare_digest
+
+    def spy(left: bytes, right: bytes) -> bool:
+        compared.append((left, right))
+        return compare(left, right)
+
+    monkeypatch.setattr(secrets, "compare_digest", spy)
+    sent = start_sentry(ENVIRONMENT="production", SENTRY_DIAGNOSTICS_TOKEN=TOKEN)
+
+    assert ask(make_app, "/sentry-debug", "Bearer wrong") == 404
+
+    assert compared == [(b"wrong", TOKEN.encode())]
+    [batch] = sent.items("trace_metric")
+    assert batch["items"][0]["attributes"]["reason"]["value"] == "diagnostics_token"
 
 
 def test_a_closed_route_looks_like_one_that_does_not_exist(make_app: MakeApp) -> None:

@@ -2,14 +2,19 @@
 
 import asyncio
 import gc
+import logging
 import os
+import socket
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import sentry_sdk
 from fastapi.testclient import TestClient
+from sentry_sdk.utils import event_from_exception
 
+from app.core import sentry
 from app.core.contracts import ROOT
 from app.core.sentry import configure_sentry
 from tests.support import DSN, RELEASE, LoadSettings, MakeApp, RecordingTransport, StartSentry, values
@@ -46,8 +51,63 @@ def test_one_line_says_how_sentry_was_started() -> None:
     process = run_app(SENTRY_DSN="http://public@127.0.0.1:9/1", ENVIRONMENT="production")
 
     assert f"Sentry initialized | environment=production, traces_sample_rate=0.1, release={RELEASE}" in process.stderr
+    for fact in ("profiles_sample_rate=0.1", "local_variables=False", "request_bodies=False", "diagnostics=closed"):
+        assert fact in process.stderr
     assert process.stdout.startswith("[true")
     assert "public" not in process.stderr
+
+
+@pytest.mark.parametrize(("value", "expected"), [("true", True), ("false", False)])
+def test_the_sdk_tells_what_it_does_on_demand(value: str, expected: bool) -> None:
+    process = run_app(SENTRY_DSN="http://public@127.0.0.1:9/1", SENTRY_DEBUG=value)
+
+    assert ("[sentry]" in process.stderr) is expected
+    assert "public" not in process.stderr
+
+
+def test_the_tunnel_is_named_also_without_a_dsn() -> None:
+    assert "tunnel=on" in run_app(SENTRY_DSN="", VITE_SENTRY_DSN="http://public@127.0.0.1:9/2").stderr
+
+
+def test_an_error_that_was_reported_is_not_even_built_when_it_is_logged(
+    start_sentry: StartSentry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[object] = []
+    build = event_from_exception
+
+    def count(*arguments: Any, **options: Any) -> Any:
+        built.append(arguments)
+        return build(*arguments, **options)
+
+    monkeypatch.setattr("sentry_sdk.integrations.logging.event_from_exception", count)
+    sent = start_sentry()
+
+    for text in ("reported", "new"):
+        try:
+            raise ValueError(text)
+        except ValueError as error:
+            if text == "reported":
+                sentry.capture_exception(error)
+            logging.getLogger("server").exception("as a server does")
+
+    assert len(sent.events) == 2
+    assert len(built) == 1
+
+
+def test_envelopes_are_sent_without_delay(start_sentry: StartSentry) -> None:
+    start_sentry()
+
+    options = sentry_sdk.get_client().options
+    assert options["keep_alive"]
+    assert (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1) in options["socket_options"]
+
+
+def test_a_message_has_a_stack(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    sentry.capture_message("where am I")
+
+    assert sent.events[0]["threads"]["values"][0]["stacktrace"]["frames"]
 
 
 def test_a_server_that_is_away_is_not_reported_for_each_envelope() -> None:
@@ -65,8 +125,8 @@ def test_the_integrations_are_the_ones_that_were_named(start_sentry: StartSentry
         "dedupe",
         "excepthook",
         "fastapi",
+        "httpx2",
         "logging",
-        "modules",
         "starlette",
         "stdlib",
         "threading",
@@ -118,6 +178,17 @@ def test_a_task_whose_failure_is_handled_is_not_reported(start_sentry: StartSent
     asyncio.run(main())
 
     assert sent.events == []
+
+
+def test_an_error_with_the_full_stack_is_sent(start_sentry: StartSentry) -> None:
+    sent = start_sentry(options={"add_full_stack": True})
+
+    try:
+        raise ValueError("far down")
+    except ValueError as error:
+        sentry.capture_exception(error)
+
+    assert values(sent.events[0])[0]["value"] == "far down"
 
 
 @pytest.mark.parametrize(("environment", "expected"), [("development", True), ("production", False)])

@@ -7,9 +7,11 @@ import pytest
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect
 
 from app.core.exceptions import ConflictError, UnavailableError
-from app.core.sentry.filters import FILTERS, Kind, event_id_of, matching_filter, remember_event, remember_refusal
+from app.core.sentry.filters import FILTERS, Kind, matching_filter
+from app.core.sentry.requests import event_id_of, remember_report
 
 Example = tuple[Kind, dict[str, Any], dict[str, Any]]
 
@@ -18,24 +20,33 @@ def raised(error: BaseException) -> dict[str, Any]:
     return {"exc_info": (type(error), error, None)}
 
 
-def sent_before() -> dict[str, Any]:
-    hint = raised(RuntimeError("again"))
-    remember_event({"event_id": "a" * 32}, hint)
-    return hint
+def reported(event_id: str | None) -> dict[str, Any]:
+    error = RuntimeError("again")
+    remember_report(error, event_id)
+    return raised(error)
 
 
-def refused_before() -> dict[str, Any]:
-    hint = raised(RuntimeError("again"))
-    remember_refusal(hint)
-    return hint
+class CacheError(UnavailableError):
+    """Something without which the application works, only slower."""
+
+    expected = True
 
 
 DROPPED: dict[str, list[Example]] = {
+    "already-sent": [("event", {}, reported("a" * 32)), ("event", {}, reported(None))],
+    "server-echo": [
+        ("event", {"logger": "uvicorn.error", "logentry": {"formatted": "Traceback (most recent call last):\n…"}}, {}),
+        ("event", {"logger": "uvicorn.error", "logentry": {"formatted": "Application startup failed. Exiting."}}, {}),
+    ],
     "stopped": [("event", {}, raised(KeyboardInterrupt())), ("event", {}, raised(SystemExit()))],
-    "cancelled": [("event", {}, raised(asyncio.CancelledError())), ("event", {}, raised(ClientDisconnect()))],
+    "cancelled": [
+        ("event", {}, raised(asyncio.CancelledError())),
+        ("event", {}, raised(ClientDisconnect())),
+        ("event", {}, raised(WebSocketDisconnect())),
+    ],
     "client-error": [("event", {}, raised(HTTPException(404))), ("event", {}, raised(ConflictError("taken")))],
     "invalid-request": [("event", {}, raised(RequestValidationError([])))],
-    "already-sent": [("event", {}, sent_before()), ("event", {}, refused_before())],
+    "expected-failure": [("event", {}, raised(CacheError("the cache is away")))],
     "no-route": [("transaction", {"transaction_info": {"source": "url"}}, {})],
     "access-log": [("breadcrumb", {"category": "uvicorn.access"}, {})],
 }
@@ -44,6 +55,9 @@ KEPT: list[Example] = [
     ("event", {}, {}),
     ("event", {"message": "no exception"}, {"exc_info": (None, None, None)}),
     ("event", {}, raised(RuntimeError("new"))),
+    ("event", {"logger": "app", "logentry": {"formatted": "Traceback (most recent call last):"}}, {}),
+    ("event", {"logger": "uvicorn.error", "logentry": {"formatted": "Invalid HTTP request received."}}, {}),
+    ("event", {"logger": "uvicorn.error", "logentry": None}, {}),
     ("event", {}, raised(HTTPException(500))),
     ("event", {}, raised(UnavailableError("down"))),
     ("transaction", {"transaction_info": {"source": "route"}}, {}),
@@ -56,6 +70,12 @@ KEPT: list[Example] = [
 def test_each_row_has_a_name_a_reason_and_an_example() -> None:
     assert [row.name for row in FILTERS] == list(DROPPED)
     assert all(row.reason.endswith(".") for row in FILTERS)
+
+
+@pytest.fixture(autouse=True)
+def soon_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time pass since the examples were made: a report of an exception counts for a moment."""
+    monkeypatch.setattr("app.core.sentry.requests.time.monotonic", lambda: 0.0)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +99,6 @@ def test_an_exception_that_refuses_attributes_is_remembered_all_the_same() -> No
             raise AttributeError(name)
 
     error = FrozenError()
-    remember_event({"event_id": "b" * 32}, raised(error))
+    remember_report(error, "b" * 32)
 
     assert event_id_of(error) == "b" * 32

@@ -1,9 +1,11 @@
 """The hooks: what they drop, and that they fail closed."""
 
+import asyncio
 import json
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, MutableMapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 import pytest
 import sentry_sdk
@@ -11,7 +13,8 @@ from fastapi import APIRouter, Request
 from fastapi.testclient import TestClient
 
 from app.core.sentry import add_breadcrumb, capture_exception, capture_message, hooks
-from app.core.sentry.hooks import closing, place_of
+from app.core.sentry.frames import place_of
+from app.core.sentry.hooks import closing
 from app.core.sentry.limiter import BURST
 from tests.support import MakeApp, StartSentry, values
 
@@ -90,6 +93,78 @@ def test_a_transaction_without_a_route_is_dropped(start_sentry: StartSentry, cli
     assert [transaction["transaction"] for transaction in sent.transactions] == ["/api/v1/sentry-debug"]
 
 
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "expected"),
+    [
+        (JSON, b'{"item": "lamp", "password": "hunter2"}', {"item": "lamp", "password": "[Filtered]"}),
+        (f"{JSON}; charset=utf-8", b"[1, 2]", [1, 2]),
+        (FORM, b"item=lamp&password=hunter2", {"item": ["lamp"], "password": "[Filtered]"}),
+        (JSON, b'{"item": "lam', None),
+        (JSON, b"[" * 9_000, None),
+        (JSON, b'"' + b"x" * 10_000 + b'"', None),
+        (FORM, b"\xff\xfe", None),
+        ("text/plain", b"item=lamp", None),
+        (JSON, b"", None),
+    ],
+)
+def test_an_error_carries_what_the_application_has_read_of_the_body(
+    kind: str, body: bytes, expected: object, start_sentry: StartSentry, make_app: MakeApp
+) -> None:
+    sent = start_sentry()
+    router = APIRouter()
+
+    @router.post("/orders")
+    async def order(request: Request) -> None:
+        await request.body()
+        raise RuntimeError("sold out")
+
+    caller = TestClient(make_app(router), raise_server_exceptions=False)
+    caller.post("/orders", content=body, headers={"Content-Type": kind})
+
+    assert sent.events[0]["request"].get("data") == expected
+
+
+def test_in_production_an_error_carries_no_body(start_sentry: StartSentry, make_app: MakeApp) -> None:
+    production = {"ENVIRONMENT": "production"}
+    sent = start_sentry(**production)
+    router = APIRouter()
+
+    @router.post("/orders")
+    async def order(item: dict[str, str]) -> None:
+        raise RuntimeError(f"{len(item)} is too much")
+
+    TestClient(make_app(router, **production), raise_server_exceptions=False).post("/orders", json={"item": "lamp"})
+
+    assert "data" not in sent.events[0]["request"]
+
+
+def test_nobody_waits_for_a_body_that_the_application_does_not_want(
+    start_sentry: StartSentry, make_app: MakeApp
+) -> None:
+    start_sentry()
+    app = make_app()
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def request() -> None:
+        headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"200")]
+        scope = {"type": "http", "method": "GET", "path": "/health/live", "query_string": b"", "headers": headers}
+        await asyncio.wait_for(app(scope, receive, send), timeout=30)
+
+    asyncio.run(request())
+
+    assert sent[0]["status"] == 200
+
+
 def test_a_body_leaves_with_the_error_and_not_with_the_trace(start_sentry: StartSentry, make_app: MakeApp) -> None:
     sent = start_sentry()
     router = APIRouter()
@@ -149,6 +224,69 @@ def test_local_variables_show_nothing_of_a_request(name: str, start_sentry: Star
         assert secret.encode() not in sent.raw
 
 
+def test_only_our_own_frames_show_source_and_variables(start_sentry: StartSentry, client: TestClient) -> None:
+    sent = start_sentry()
+
+    client.get("/api/v1/sentry-test/error")
+
+    *_, last = frames = values(sent.events[0])[-1]["stacktrace"]["frames"]
+    assert last["context_line"] == '    raise RuntimeError("Diagnostics: the backend broke on purpose")'
+    assert last["pre_context"][-1] == '    """Fail with an error that nothing handles."""'
+    assert len(last["pre_context"]) == len(last["post_context"]) == 5
+    assert last["vars"] == {}
+    assert len(frames) > 1
+    for frame in frames:
+        assert ("context_line" in frame) == ("vars" in frame) == frame["in_app"]
+
+
+def test_code_without_a_file_has_no_source(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    try:
+        exec("1 / 0", {"__name__": "app.made_up"})  # noqa: S102 code without a file is what this is about
+    except ZeroDivisionError as error:
+        capture_exception(error)
+
+    frame = values(sent.events[0])[-1]["stacktrace"]["frames"][-1]
+    assert frame["in_app"]
+    assert "context_line" not in frame
+
+
+SECRETS = {
+    "X-Api-Key": "CanaryKey",
+    "Cookie": "a=1; theme=CanaryCookie",
+    "Authorization": "Bearer CanaryBearer",
+}
+VALUES_OF_A_REQUEST: dict[str, Callable[[Request], object]] = {
+    "values of headers": lambda request: list(request.headers.values()),
+    "value of a header": lambda request: request.headers["x-api-key"],
+    "value of a cookie": lambda request: request.cookies["theme"],
+    "credentials": lambda request: request.headers["authorization"].removeprefix("Bearer ").encode(),
+    "caller": lambda request: (request.client or CALLER)[0],
+}
+
+
+@pytest.mark.parametrize("name", VALUES_OF_A_REQUEST)
+def test_values_of_a_request_are_known_without_their_names(
+    name: str, start_sentry: StartSentry, make_app: MakeApp
+) -> None:
+    sent = start_sentry()
+    router = APIRouter()
+
+    @router.get("/broken")
+    async def fail_with_value(request: Request) -> None:
+        part = VALUES_OF_A_REQUEST[name](request)
+        raise RuntimeError(f"{type(part).__name__} was no use")
+
+    client = TestClient(make_app(router), raise_server_exceptions=False, client=CALLER)
+    client.get("/broken", headers=SECRETS)
+
+    variables = values(sent.events[0])[-1]["stacktrace"]["frames"][-1]["vars"]
+    assert "[Filtered:request]" in json.dumps(variables["part"])
+    for secret in (CALLER[0], "CanaryKey", "CanaryCookie", "CanaryBearer"):
+        assert secret.encode() not in sent.raw
+
+
 def test_other_local_variables_stay(start_sentry: StartSentry) -> None:
     sent = start_sentry()
 
@@ -164,6 +302,111 @@ def test_other_local_variables_stay(start_sentry: StartSentry) -> None:
 
     variables = values(sent.events[0])[-1]["stacktrace"]["frames"][-1]["vars"]
     assert variables == {"order": {"type": "'lamp'", "count": "3"}, "pairs": [["'a'", "1"], ["'b'", "2"]]}
+
+
+PASSWORD = "CanaryPassword"
+
+
+class Login(NamedTuple):
+    user: str
+    password: str
+
+
+def test_parts_of_a_tuple_keep_their_names(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    def fail_with_tuples() -> None:
+        login = Login("bob", PASSWORD)
+        url = urlsplit(f"https://bob:{PASSWORD}@api.example.com/items")
+        raise RuntimeError(f"{len(login)} {len(url)}")
+
+    try:
+        fail_with_tuples()
+    except RuntimeError as error:
+        capture_exception(error)
+
+    variables = values(sent.events[0])[-1]["stacktrace"]["frames"][-1]["vars"]
+    assert variables["login"].startswith("Login(user='bob', password=[Filtered")
+    assert variables["url"].endswith("@api.example.com/items")
+    assert PASSWORD.encode() not in sent.raw
+
+
+def test_named_parameters_of_a_log_are_left_out_of_its_text(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    logger.error("%(order)s came with %(password)s", {"order": "A-17", "password": PASSWORD})
+    logger.error("%s came", {"order": "A-17", "password": PASSWORD})
+    sentry_sdk.logger.info("{order} came with {password}", order="A-17", password=PASSWORD)
+
+    assert sent.logs[-1]["body"] == "{order} came with {password}"
+    assert sent.logs[-1]["attributes"]["order"]["value"] == "A-17"
+    assert sent.events[0]["logentry"]["message"] == "%(order)s came with %(password)s"
+    assert sent.events[0]["logentry"]["params"]["order"] == "A-17"
+    assert "'order': 'A-17'" in sent.events[1]["logentry"]["formatted"]
+    crumbs = [crumb["message"] for crumb in sent.events[1]["breadcrumbs"]["values"]]
+    assert "%(order)s came with %(password)s" in crumbs
+    assert PASSWORD.encode() not in sent.raw
+
+
+def test_tags_may_be_pairs(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    event: Any = {"message": "made by hand", "tags": [["tenant", "acme"]]}
+    sentry_sdk.capture_event(event)
+
+    assert sent.events[0]["tags"]["tenant"] == "acme"
+
+
+OPAQUE = {"X-Api-Key": "zq8Kd72mPwX9", "X-Customer-Number": "c/44 71b+z0", "Cookie": "theme=light; sid=Vt5rWw0pLmN"}
+KNOWN = ("zq8Kd72mPwX9", "c/44 71b+z0", "c%2F44%2071b%2Bz0", "Vt5rWw0pLmN", "203.0.113.77")
+
+
+def use_opaque_values(request: Request) -> None:
+    key, number = request.headers["x-api-key"], request.headers["x-customer-number"]
+    session = request.cookies["sid"]
+    address = request.client.host if request.client else ""
+    logger.warning("no customer for %s at %s", key, address)
+    logger.error("lookup of %s failed", number)
+    sentry_sdk.metrics.count("lookups", 1, attributes={"who": f"row {number}"})
+    add_breadcrumb(f"row {session}", data={"address": f"/orders/{quote(number, safe='')}"})
+    sentry_sdk.set_tag("who", key)
+    with sentry_sdk.start_span(op="db", name=f"lookup {session}"):
+        pass
+    capture_message(f"upload of {address} broke", extra={"note": [f"row {key}"]})
+    raise KeyError(key)
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_what_a_request_brought_under_a_sensitive_name_is_masked_wherever_it_occurs(
+    environment: str, start_sentry: StartSentry, make_app: MakeApp
+) -> None:
+    variables = {"ENVIRONMENT": environment, "SENTRY_TRACES_SAMPLE_RATE": "1"}
+    sent = start_sentry(SENTRY_SENSITIVE_KEYS="customer_number", **variables)
+    router = APIRouter()
+
+    @router.get("/lookup")
+    def look_up(request: Request) -> None:
+        use_opaque_values(request)
+
+    client = TestClient(make_app(router), raise_server_exceptions=False, client=("203.0.113.77", 50000))
+    client.get("/lookup", headers=OPAQUE)
+
+    assert {"event", "transaction", "log", "trace_metric"} <= set(sent.types)
+    assert b"no customer for [Filtered:request] at [Filtered:request]" in sent.raw
+    assert not [secret for secret in KNOWN if secret.encode() in sent.raw]
+
+
+def test_with_personal_data_the_address_may_leave(start_sentry: StartSentry, make_app: MakeApp) -> None:
+    sent = start_sentry(SENTRY_SEND_DEFAULT_PII="true")
+    router = APIRouter()
+
+    @router.get("/address")
+    def report(request: Request) -> None:
+        capture_message(f"upload of {request.client.host if request.client else ''} broke")
+
+    TestClient(make_app(router), client=("203.0.113.77", 50000)).get("/address")
+
+    assert sent.events[0]["message"] == "upload of 203.0.113.77 broke"
 
 
 def test_access_logs_are_neither_breadcrumbs_nor_logs(start_sentry: StartSentry) -> None:
@@ -199,16 +442,3 @@ def test_an_event_and_a_transaction_are_dropped_when_a_filter_fails(
     assert sent.events == []
     assert sent.transactions == []
     assert ("callback_error", "error") in sent.lost
-
-
-def test_what_the_limiter_dropped_is_logged(
-    start_sentry: StartSentry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    reports: list[Any] = [0, 7]
-    monkeypatch.setattr("app.core.sentry.limiter.Limiter.take_report", lambda _: reports.pop(0))
-    start_sentry()
-
-    capture_message("before")
-    capture_message("after a minute")
-
-    assert caplog.messages.count("The limiter dropped 7 events") == 1

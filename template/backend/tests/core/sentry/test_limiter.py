@@ -1,8 +1,13 @@
 """The limiter."""
 
+import threading
+import weakref
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.sentry import limiter as limiter_module
 from app.core.sentry.limiter import Limiter
 
 
@@ -57,15 +62,58 @@ def test_memory_is_bounded() -> None:
     assert len(limiter._places) == 10
 
 
-def test_what_was_dropped_is_reported_once_a_minute() -> None:
+def test_all_places_together_have_a_limit_that_first_events_pass() -> None:
     clock = Clock()
-    limiter = Limiter(burst=1, window=60, clock=clock)
+    limiter = Limiter(burst=10, total=3, window=60, clock=clock)
+
+    assert [limiter.allows(place) for place in ("a", "a", "b", "a", "b", "c")] == [True, True, True, False, False, True]
+    clock.now = 60.0
+    assert limiter.allows("a")
+
+
+def test_what_was_dropped_is_logged_once_a_window(caplog: pytest.LogCaptureFixture) -> None:
+    limiter = Limiter(burst=1, window=0.05)
     for _ in range(4):
         limiter.allows("loop")
+    reporter = limiter._reporter
+    assert reporter is not None
 
-    assert limiter.take_report() == 0
-    clock.now = 60.0
-    assert limiter.take_report() == 3
-    assert limiter.take_report() == 0
-    clock.now = 120.0
-    assert limiter.take_report() == 0
+    reporter.join()
+
+    assert caplog.messages == ["The limiter dropped 3 events within 0.05 seconds"]
+
+
+def test_an_error_that_is_reported_in_the_midst_of_counting_one_does_not_stop_the_process() -> None:
+    limiter = Limiter()
+
+    class Place:
+        def __hash__(self) -> int:
+            limiter.allows("collected as garbage")
+            return 1
+
+    counting = threading.Thread(target=limiter.allows, args=(Place(),), daemon=True)
+    counting.start()
+    counting.join(timeout=10)
+
+    assert not counting.is_alive()
+
+
+def test_a_forked_process_does_not_wait_for_a_thread_that_it_does_not_have() -> None:
+    limiter = Limiter()
+    holding = threading.Thread(target=limiter._lock.acquire)
+    holding.start()
+    holding.join()
+
+    limiter_module._renew_lock(weakref.ref(limiter))
+
+    counting = threading.Thread(target=limiter.allows, args=("place",), daemon=True)
+    counting.start()
+    counting.join(timeout=10)
+    assert not counting.is_alive()
+
+
+def test_nothing_is_logged_when_nothing_was_dropped() -> None:
+    limiter = Limiter(burst=2, clock=Clock())
+    limiter.allows("once")
+
+    assert limiter._reporter is None

@@ -12,9 +12,9 @@ from app.core.sentry.sampler import make_sampler
 from tests.support import DSN, RELEASE, LoadSettings
 
 PER_ENVIRONMENT = [
-    ("development", 1.0, 100, True, "medium", ["incoming_request"]),
-    ("staging", 0.5, 100, True, "medium", ["incoming_request"]),
-    ("production", 0.1, 50, False, "never", []),
+    ("development", 1.0, 100, True),
+    ("staging", 0.5, 100, True),
+    ("production", 0.1, 50, False),
 ]
 
 # These are deprecated, or would bring data back that we do not collect.
@@ -26,9 +26,9 @@ def sample(options: dict[str, Any], **context: object) -> float:
     return rate
 
 
-@pytest.mark.parametrize(("name", "rate", "crumbs", "variables", "body_size", "bodies"), PER_ENVIRONMENT)
+@pytest.mark.parametrize(("name", "rate", "crumbs", "variables"), PER_ENVIRONMENT)
 def test_each_environment_has_its_policy(
-    name: str, rate: float, crumbs: int, variables: bool, body_size: str, bodies: list[str], load: LoadSettings
+    name: str, rate: float, crumbs: int, variables: bool, load: LoadSettings
 ) -> None:
     options = build_options(load(SENTRY_DSN=DSN, ENVIRONMENT=name), RELEASE)
 
@@ -37,12 +37,12 @@ def test_each_environment_has_its_policy(
     assert options["release"] == RELEASE
     assert sample(options) == rate
     assert options["profile_session_sample_rate"] == rate
-    assert "sample_rate" not in options
+    assert options["sample_rate"] == 1.0
+    assert options["strict_trace_continuation"] is (name != "development")
     assert options["max_breadcrumbs"] == crumbs
     assert options["include_local_variables"] is variables
     assert options["data_collection"]["stack_frame_variables"] is variables
-    assert options["max_request_body_size"] == body_size
-    assert options["data_collection"]["http_bodies"] == bodies
+    assert options["max_request_body_size"] == "never"
 
 
 def test_every_option_exists_and_none_is_deprecated(load: LoadSettings) -> None:
@@ -59,14 +59,14 @@ def test_every_category_of_data_is_decided(load: LoadSettings) -> None:
         "user_info": False,
         "cookies": {"mode": "off"},
         "http_headers": {"request": {"mode": "allowlist", "terms": ["content-type", "user-agent", "host"]}},
-        "http_bodies": ["incoming_request"],
+        "http_bodies": [],
         "url_query_params": {"mode": "off"},
         "graphql": {"document": False, "variables": False},
         "gen_ai": {"inputs": False, "outputs": False},
         "database_query_data": False,
         "queues": False,
         "stack_frame_variables": True,
-        "frame_context_lines": 5,
+        "frame_context_lines": 0,
     }
 
 
@@ -77,8 +77,7 @@ def test_personal_data_leaves_only_on_request(load: LoadSettings) -> None:
 def test_tracing_can_be_switched_off(load: LoadSettings) -> None:
     options = build_options(load(SENTRY_DSN=DSN, SENTRY_ENABLE_TRACING="false"), RELEASE)
 
-    assert sample(options) == 0.0
-    assert sample(options, parent_sampled=True) == 0.0
+    assert options["traces_sampler"] is None
     assert options["profile_session_sample_rate"] == 0.0
 
 
@@ -93,7 +92,14 @@ def test_trace_headers_go_to_named_hosts_only(load: LoadSettings) -> None:
     assert not re.search(target, "https://apiXexample.com/")
 
 
-sampler = make_sampler(0.25, ["/health"])
+def test_a_rate_of_zero_leaves_the_decision_to_callers(load: LoadSettings) -> None:
+    options = build_options(load(SENTRY_DSN=DSN, SENTRY_TRACES_SAMPLE_RATE="0"), RELEASE)
+
+    assert sample(options) == 0.0
+    assert sample(options, parent_sampled=True) == 1.0
+
+
+sampler = make_sampler(0.25, ["/health"], {"/orders/{id}/items": 0.5, "/orders/{id}/{part}": 0.75, "/v1.0": 1.0})
 
 
 def test_without_a_parent_the_rate_decides() -> None:
@@ -104,6 +110,22 @@ def test_without_a_parent_the_rate_decides() -> None:
 @pytest.mark.parametrize("decision", [True, False])
 def test_the_decision_of_the_parent_is_honoured(decision: bool) -> None:
     assert sampler({"asgi_scope": {"path": "/orders"}, "parent_sampled": decision}) == float(decision)
+
+
+@pytest.mark.parametrize(
+    ("path", "rate"),
+    [
+        ("/orders/7/items", 0.5),
+        ("/orders/7/bills", 0.75),
+        ("/orders/7", 0.25),
+        ("/orders/7/items/1", 0.25),
+        ("/v1.0", 1.0),
+        ("/v1x0", 0.25),
+    ],
+)
+def test_a_route_may_have_a_rate_of_its_own(path: str, rate: float) -> None:
+    assert sampler({"asgi_scope": {"path": path}}) == rate
+    assert sampler({"asgi_scope": {"path": path}, "parent_sampled": True}) == 1.0
 
 
 def test_ignored_paths_are_never_traced() -> None:

@@ -1,20 +1,33 @@
 """The one place that everything passes: nothing secret leaves, in whatever kind of item it hides."""
 
 import asyncio
+import gzip
 import logging
 import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC
 from typing import Any
 
 import pytest
 import sentry_sdk
 from fastapi import APIRouter, Request
 from fastapi.testclient import TestClient
+from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
 from app.core import sentry
+from app.core.contracts import ROOT
+from app.core.sentry import configure_sentry
+from app.core.sentry.delivery import MAX_REASONS, OTHER, DroppedBy, delivery
+from app.core.sentry.rules import load_rules
 from app.core.sentry.scrubber import Scrubber
-from app.core.sentry.transport import ScrubbingTransport
-from tests.support import MakeApp, RecordingTransport, StartSentry
+from app.core.sentry.transport import GZIP_LEVEL, CountingTransport, ScrubbedPayload, ScrubbingTransport, make_transport
+from tests.support import DSN, RELEASE, Ingest, LoadSettings, MakeApp, RecordingTransport, StartSentry, receiving
+
+Deliver = Callable[..., None]
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -147,6 +160,8 @@ def test_text_attachments_are_scrubbed_and_other_bytes_stay_here(start_sentry: S
     scope = sentry_sdk.get_isolation_scope()
     scope.add_attachment(bytes=f"password={CANARY}".encode(), filename=f"{EMAIL}.txt", content_type="text/plain")
     scope.add_attachment(bytes=b"\x00" + CANARY.encode(), filename="core.bin")
+    for encoding in ("utf-16", "utf-16-le"):
+        scope.add_attachment(bytes=CANARY.encode(encoding), filename="wide.txt", content_type="text/plain")
 
     sentry.capture_message("with attachments")
 
@@ -154,6 +169,7 @@ def test_text_attachments_are_scrubbed_and_other_bytes_stay_here(start_sentry: S
     assert b"password=[Filtered]" in sent.raw
     assert_clean(sent.raw)
     assert ("before_send", "attachment") in sent.lost
+    assert delivery.report().dropped == {"scrubber: binary": 3}
 
 
 def test_ids_that_look_like_card_numbers_survive(start_sentry: StartSentry) -> None:
@@ -178,6 +194,7 @@ def test_what_cannot_be_scrubbed_is_dropped_and_counted(start_sentry: StartSentr
 
     assert sent.raw == b""
     assert ("internal_sdk_error", "error") in sent.lost
+    assert list(delivery.report().dropped) == ["scrubber: failed"]
 
 
 def test_what_fails_in_the_worker_is_dropped_there(start_sentry: StartSentry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,3 +238,172 @@ def test_scrubbing_happens_off_the_event_loop(start_sentry: StartSentry) -> None
 
     assert all(item.payload.bytes is None for envelope in handed_over for item in envelope)
     assert handed_over
+
+
+def test_the_projects_own_names_are_redacted() -> None:
+    transport = make_transport(["loyalty_card"])
+
+    assert issubclass(transport, ScrubbingTransport)
+    scrubber = Scrubber(load_rules(), extra_keys=transport.extra_keys)
+    assert scrubber.scrub({"loyaltyCard": "north", "loyalty": 3}) == {"loyaltyCard": "[Filtered]", "loyalty": 3}
+
+
+@pytest.fixture
+def ingest() -> Iterator[Ingest]:
+    with receiving() as server:
+        yield server
+
+
+@pytest.fixture
+def deliver(load: LoadSettings) -> Deliver:
+    """Return a function that sends messages over HTTP, one at a time."""
+
+    def send(ingest: Ingest, count: int = 1) -> None:
+        settings = load(SENTRY_DSN=ingest.dsn, SENTRY_PROFILES_SAMPLE_RATE="0")
+        configure_sentry(settings, RELEASE, transport=ScrubbingTransport, enable_logs=False)
+        for number in range(count):
+            sentry_sdk.capture_event({"message": f"number {number}"})
+            sentry_sdk.flush()
+
+    return send
+
+
+def test_what_arrives_is_counted(ingest: Ingest, deliver: Deliver) -> None:
+    deliver(ingest, count=3)
+
+    report = delivery.report()
+    assert (report.sent, report.last_error, report.dropped) == (3, None, {})
+    assert report.last_delivery
+    assert report.last_delivery.tzinfo is UTC
+    assert gzip.decompress(ingest.requests[0].body).startswith(b"{")
+
+
+@pytest.mark.parametrize(
+    ("status", "dropped"),
+    [
+        (500, {"transport: network_error": 1}),
+        (413, {"transport: send_error": 1}),
+        (302, {"transport: network_error": 1}),
+        (429, {"transport: rate_limited": 1}),
+    ],
+)
+def test_what_sentry_refuses_is_counted_once(
+    status: int, dropped: dict[str, int], ingest: Ingest, deliver: Deliver
+) -> None:
+    ingest.status = status
+
+    deliver(ingest)
+
+    report = delivery.report()
+    assert (report.sent, report.last_error, report.dropped) == (0, f"HTTP {status}", dropped)
+
+
+def test_what_is_not_sent_for_a_rate_limit_is_counted(ingest: Ingest, deliver: Deliver) -> None:
+    ingest.headers = {"X-Sentry-Rate-Limits": "60:error:organization"}
+
+    deliver(ingest, count=3)
+
+    report = delivery.report()
+    assert (report.sent, report.dropped) == (1, {"transport: ratelimit_backoff": 2})
+
+
+def test_an_ingest_that_is_away_is_named_by_the_kind_of_error_alone(deliver: Deliver) -> None:
+    with receiving() as gone:
+        pass
+
+    deliver(gone)
+
+    report = delivery.report()
+    assert report.last_error == "MaxRetryError"
+    assert report.dropped == {"transport: network_error": 1}
+
+
+def test_what_fails_in_the_worker_is_counted(ingest: Ingest, deliver: Deliver) -> None:
+    class Weird(PayloadRef):
+        def get_bytes(self) -> bytes:
+            raise RuntimeError("cannot be scrubbed")
+
+    deliver(ingest, count=0)
+    transport = sentry_sdk.get_client().transport
+    assert isinstance(transport, ScrubbingTransport)
+
+    transport._inner.capture_envelope(Envelope(items=[Item(Weird(), type="event")]))
+    transport.flush(10)
+
+    assert delivery.report().dropped == {"scrubber: failed": 1}
+
+
+def test_envelopes_are_compressed_lightly() -> None:
+    transport = CountingTransport({**DEFAULT_OPTIONS, "dsn": DSN})
+
+    assert (transport._compression_algo, transport._compression_level) == ("gzip", GZIP_LEVEL)
+
+
+def test_parts_and_decisions_are_no_losses_and_batches_are_many() -> None:
+    transport = CountingTransport({**DEFAULT_OPTIONS, "dsn": DSN})
+
+    transport.record_lost_event("sample_rate", "transaction")
+    transport.record_lost_event("queue_overflow", item=Item(PayloadRef(json={"spans": [{}]}), type="transaction"))
+    transport.record_lost_event(
+        "queue_overflow", item=Item(PayloadRef(json={}), headers={"item_count": 4, "type": "log"})
+    )
+
+    assert delivery.report().dropped == {"transport: queue_overflow": 5}
+
+
+def test_what_is_lost_anyway_is_not_scrubbed_to_be_measured() -> None:
+    transport = CountingTransport({**DEFAULT_OPTIONS, "dsn": DSN})
+    payload = ScrubbedPayload({"items": [{}, {}]}, lambda value: pytest.fail(f"{value} was scrubbed"))
+
+    transport.record_lost_event("queue_overflow", item=Item(payload, headers={"item_count": 2, "type": "log"}))
+
+    assert dict(transport._discarded_events) == {("log_item", "queue_overflow"): 2}
+    assert delivery.report().dropped == {"transport: queue_overflow": 2}
+
+
+def test_reasons_are_bounded() -> None:
+    by: DroppedBy = "filter"
+    for number in range(MAX_REASONS + 5):
+        delivery.count_dropped(by, f"reason {number}")
+
+    assert len(delivery.report().dropped) == MAX_REASONS + 1
+    assert delivery.report().dropped[OTHER] == 5
+
+
+def test_counting_is_safe_in_many_threads() -> None:
+    def count() -> None:
+        for _ in range(500):
+            delivery.count_dropped("limiter", "burst")
+            delivery.count_sent()
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (delivery.report().sent, delivery.report().dropped) == (2000, {"limiter: burst": 2000})
+
+
+FORK = """
+import os
+from app.core.sentry.delivery import delivery
+
+delivery.count_sent(5)
+with delivery._lock:
+    child = os.fork()
+    if not child:
+        delivery.count_sent()
+        print(delivery.report().sent)
+        os._exit(0)
+os.waitpid(child, 0)
+print(delivery.report().sent)
+"""
+
+
+def test_a_forked_worker_counts_for_itself() -> None:
+    forked = [sys.executable, "-u", "-c", FORK]
+
+    process = subprocess.run(forked, cwd=ROOT / "backend", capture_output=True, text=True, timeout=60, check=True)
+
+    assert process.stdout.split() == ["1", "5"]
