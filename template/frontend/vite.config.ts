@@ -22,7 +22,9 @@ export default defineConfig(({ command, mode }) => {
   const variables = loadEnv(mode, ROOT, "");
   const release = variables.VITE_SENTRY_RELEASE || variables.SENTRY_RELEASE || currentRelease();
   const apiUrl = variables.API_URL || `http://${LOOPBACK}:${variables.API_PORT || 8000}`;
-  const proxy = { "/api": apiUrl, "/health": apiUrl };
+  // The host stays the one that the browser knows: the tunnel compares it with the page's origin.
+  const api = { target: apiUrl, changeOrigin: false };
+  const proxy = { "/api": api, "/health": api };
   const server = {
     host: LOOPBACK,
     port: Number(variables.WEB_PORT || 5173),
@@ -47,6 +49,11 @@ export default defineConfig(({ command, mode }) => {
     resolve: { alias: { "@contracts": path("../contracts") } },
     define: {
       "import.meta.env.VITE_SENTRY_RELEASE": JSON.stringify(release),
+      // The same for both sides.
+      "import.meta.env.VITE_SENTRY_ORG_ID": JSON.stringify(variables.SENTRY_ORG_ID ?? ""),
+      "import.meta.env.VITE_SENTRY_SENSITIVE_KEYS": JSON.stringify(
+        variables.SENTRY_SENSITIVE_KEYS ?? "",
+      ),
       // Leaves the SDK's own debug messages out of the build.
       ...(command === "build" && { __SENTRY_DEBUG__: "false" }),
     },

@@ -2,6 +2,7 @@ import { API, BROWSER, expect, sendFeedback, test } from "./fixtures.ts";
 import { ENVIRONMENT, RELEASE } from "./stack.ts";
 
 const BROKEN_BROWSER = /the browser broke on purpose/;
+const STATUS_404 = /status of 404/;
 const STATUS_500 = /status of 500/;
 
 test.beforeEach(async ({ page }) => {
@@ -115,4 +116,17 @@ test("feedback arrives with what the person wrote", async ({ page, sink }) => {
   expect(contexts.feedback.contact_email).toBe("ada@example.com");
   await page.getByRole("button", { name: "Close" }).click();
   await expect(page.getByRole("log")).toContainText(event_id);
+});
+
+test.describe("with Sentry on in the page only", () => {
+  test.use({ sentry: "lost" });
+
+  test("the page says that its events are lost, and what helps", async ({ page, complaints }) => {
+    complaints.expected.push(STATUS_404);
+    const api = page
+      .getByRole("article")
+      .filter({ has: page.getByRole("heading", { name: "API" }) });
+    await expect(api).toContainText("they are lost. Give the API VITE_SENTRY_DSN");
+    await expect(api).not.toContainText("Collected");
+  });
 });

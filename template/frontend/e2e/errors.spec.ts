@@ -86,7 +86,7 @@ test("an API that does not answer is explained and not an error of the page", as
   complaints,
 }) => {
   complaints.expected.push(/ERR_FAILED/);
-  await page.route("**/api/v1/**", (route) => route.abort());
+  await page.route("**/api/v1/sentry-*", (route) => route.abort());
   await page.goto("/");
   await expect(page.getByText("The API does not answer.")).toBeVisible();
   await sendFeedback(page, sink);
@@ -97,7 +97,7 @@ test("a page in place of an answer is explained and not an error of the page", a
   page,
   sink,
 }) => {
-  await page.route("**/api/v1/**", (route) =>
+  await page.route("**/api/v1/sentry-*/**", (route) =>
     route.fulfill({ contentType: "text/html", body: "<!doctype html>" }),
   );
   await page.goto("/");
@@ -122,7 +122,7 @@ test("closed test endpoints are explained", async ({ page, complaints }) => {
 
 test("what Sentry refuses is not shown as sent", async ({ page, complaints }) => {
   complaints.expected.push(/broke on purpose/, /status of 429/);
-  await page.route("**/envelope/**", (route) => route.fulfill({ status: 429 }));
+  await page.route("**/api/v1/tunnel", (route) => route.fulfill({ status: 429 }));
   await page.goto("/");
   await page.getByRole("button", { name: "Break the browser" }).click();
   await expect(page.getByRole("log")).toContainText("Sentry did not take it");
@@ -168,15 +168,19 @@ test("errors from before the SDK arrive once each, as they happened", async ({
   const release = await holdSdk(page);
   await page.goto("/");
   await page.getByRole("button", { name: "Break the browser" }).click();
-  await page.evaluate(() => {
-    setTimeout(() => Promise.reject(new TypeError("rejected early")));
-  });
+  await page.evaluate(() =>
+    new Promise((resolve) => {
+      addEventListener("unhandledrejection", resolve, { once: true });
+      setTimeout(() => Promise.reject(new TypeError("rejected early")));
+    }).then(() => undefined),
+  );
   await page.goto("/#elsewhere");
   const before = Date.now() / 1000;
   release();
   await sendFeedback(page, sink);
 
-  const events = await sink.items(BROWSER, "event");
+  // They leave together, and nothing keeps them in order on their way.
+  const events = (await sink.items(BROWSER, "event")).sort((a, b) => a.timestamp - b.timestamp);
   expect(events.map((event) => event.exception.values[0].type)).toEqual(["Error", "TypeError"]);
   for (const event of events) {
     expect(event.timestamp).toBeLessThan(before);
@@ -245,6 +249,58 @@ test("a chunk that does not load leaves the page alone and is asked for again", 
   expect(refusals).toBe(2);
 });
 
+/** Throws in the page and returns the addresses that it sends envelopes to. */
+async function breakAndListen(page: Page): Promise<string[]> {
+  const addresses = new Set<string>();
+  page.on("request", (request) => {
+    if (/envelope|tunnel/.test(request.url())) {
+      addresses.add(request.url());
+    }
+  });
+  await page.goto("/");
+  await page.getByRole("button", { name: "Break the browser" }).click();
+  await expect(page.getByRole("log")).toContainText("Sent");
+  return [...addresses];
+}
+
+test("events go through the API's tunnel, which passes on the page's envelope", async ({
+  page,
+  sink,
+  complaints,
+}) => {
+  complaints.expected.push(/broke on purpose/);
+  expect(await breakAndListen(page)).toEqual([new URL("/api/v1/tunnel", page.url()).href]);
+  const { event_id: eventId } = await sink.wait(BROWSER, "event");
+  const found = (await sink.received()).find(({ body }) => body.includes(eventId));
+  expect(found?.agent).toBe("tunnel");
+  expect(JSON.parse(found?.body.split("\n", 1)[0] ?? "").dsn).toContain("sink@127.0.0.1");
+});
+
+test("a blocker that knows Sentry's addresses takes nothing", async ({
+  page,
+  sink,
+  complaints,
+}) => {
+  complaints.expected.push(/broke on purpose/);
+  await page.route(/\/api\/\d+\/envelope|sentry\.io/, (route) => route.abort("blockedbyclient"));
+  await breakAndListen(page);
+  await sink.wait(BROWSER, "event");
+});
+
+test.describe("without a tunnel", () => {
+  test.use({ sentry: "direct" });
+
+  test("events go straight to the address of the DSN", async ({ page, sink, complaints }) => {
+    complaints.expected.push(/broke on purpose/);
+    for (const address of await breakAndListen(page)) {
+      expect(address).toContain(`${process.env.SINK_URL}/api/${BROWSER}/envelope/`);
+    }
+    const { event_id: eventId } = await sink.wait(BROWSER, "event");
+    const found = (await sink.received()).find(({ body }) => body.includes(eventId));
+    expect(found?.agent).toContain("Chrome/");
+  });
+});
+
 test.describe("without a DSN", () => {
   test.use({ sentry: "off" });
 
@@ -275,6 +331,6 @@ test.describe("without a DSN", () => {
     await page.getByRole("button", { name: "Break the page" }).click();
     await expect(page.getByText("Sentry is off, so this error was not reported.")).toBeVisible();
 
-    expect(requests.filter((url) => /sdk-|envelope/.test(url))).toEqual([]);
+    expect(requests.filter((url) => /sdk-|envelope|tunnel/.test(url))).toEqual([]);
   });
 });

@@ -75,14 +75,13 @@ class Complaints {
 interface Fixtures {
   sink: Sink;
   complaints: Complaints;
-  /** Whether the page and its API were built and started with a DSN. */
-  sentry: "on" | "off";
+  /** Whether page and API have a DSN, whether the page sends its events straight to it, or to an API without. */
+  sentry: "on" | "off" | "direct" | "lost";
 }
 
 export const test = base.extend<Fixtures>({
   sentry: ["on", { option: true }],
-  baseURL: ({ sentry }, use) =>
-    use(sentry === "on" ? process.env.PAGE_URL_ON : process.env.PAGE_URL_OFF),
+  baseURL: ({ sentry }, use) => use(process.env[`PAGE_URL_${sentry.toUpperCase()}`]),
   // Automatic, because it has to watch before a "beforeEach" opens the page.
   sink: [
     async ({ page }, use) => {

@@ -1,4 +1,7 @@
-/** Starts what the browser tests talk to, all on free ports: a sink, and API and page with Sentry on and off. */
+/**
+ * Starts what the browser tests talk to, all on free ports: a sink, and API and page with Sentry on and off. A third
+ * page sends its events straight to the sink, and a fourth to the tunnel of the API that has none.
+ */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer as createHttpServer, type IncomingMessage } from "node:http";
@@ -20,6 +23,8 @@ const PATIENCE = 60_000;
 /** An envelope as it arrived, uncompressed, and the project of the DSN it was sent to. */
 export interface Received {
   project: number;
+  /** Who sent it: the browser itself, the API on its own behalf, or the API's tunnel. */
+  agent: string;
   body: string;
 }
 
@@ -38,11 +43,24 @@ export default async function startStack(): Promise<() => Promise<void>> {
     for (const state of ["on", "off"]) {
       const dsn = (project: number) =>
         state === "on" ? `http://sink@127.0.0.1:${sink.port}/${project}` : "";
-      const api = await startApi(dsn(1));
+      const api = await startApi(dsn(1), dsn(2));
       stops.push(api.stop);
       const page = await startPage(join(folder, state), dsn(2), api.url);
       stops.push(page.stop);
       process.env[`PAGE_URL_${state.toUpperCase()}`] = page.url;
+      if (state === "on") {
+        const direct = await startPage(join(folder, "direct"), dsn(2), api.url, "");
+        stops.push(direct.stop);
+        process.env.PAGE_URL_DIRECT = direct.url;
+      } else {
+        const lost = await startPage(
+          join(folder, "lost"),
+          `http://sink@127.0.0.1:${sink.port}/2`,
+          api.url,
+        );
+        stops.push(lost.stop);
+        process.env.PAGE_URL_LOST = lost.url;
+      }
     }
   } catch (error) {
     await stop();
@@ -62,7 +80,8 @@ async function startSink() {
     const body = await read(request);
     response.setHeader("access-control-allow-origin", "*");
     if (project && request.method === "POST") {
-      received.push({ project: Number(project), body });
+      const agent = request.headers["user-agent"] ?? "";
+      received.push({ project: Number(project), agent, body });
       response.end();
     } else {
       response.end(JSON.stringify(received));
@@ -89,7 +108,7 @@ async function read(request: IncomingMessage): Promise<string> {
   }
 }
 
-async function startApi(dsn: string) {
+async function startApi(dsn: string, pageDsn: string) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const server = spawn(".venv/bin/uvicorn", ["app.main:app", "--port", String(port)], {
@@ -98,6 +117,7 @@ async function startApi(dsn: string) {
       ...process.env,
       ENVIRONMENT,
       SENTRY_DSN: dsn,
+      VITE_SENTRY_DSN: pageDsn,
       SENTRY_ENVIRONMENT: ENVIRONMENT,
       SENTRY_RELEASE: RELEASE,
       SENTRY_TRACES_SAMPLE_RATE: "1",
@@ -126,13 +146,14 @@ async function startApi(dsn: string) {
   return { url, stop };
 }
 
-async function startPage(outDir: string, dsn: string, apiUrl: string) {
+async function startPage(outDir: string, dsn: string, apiUrl: string, tunnel = "/api/v1/tunnel") {
   Object.assign(process.env, {
     API_URL: apiUrl,
     VITE_SENTRY_DSN: dsn,
     VITE_SENTRY_ENVIRONMENT: ENVIRONMENT,
     VITE_SENTRY_RELEASE: RELEASE,
     VITE_SENTRY_TRACES_SAMPLE_RATE: "1",
+    VITE_SENTRY_TUNNEL: tunnel,
   });
   const output = { outDir, emptyOutDir: true };
   await build({ logLevel: "warn", build: output });

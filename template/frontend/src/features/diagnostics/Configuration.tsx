@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
+import { TUNNEL } from "../../config/env";
 import { browserSettings, onChange, sdkState } from "../../lib/sentry";
 import { backendSettings, explain } from "./experiments";
 
@@ -49,6 +50,9 @@ function Browser() {
           </Setting>
           <Setting name="Errors">{percent(settings.errorSampleRate)}</Setting>
           <Setting name="Traces">{percent(settings.tracesSampleRate)} of visits</Setting>
+          <Setting name="Sent via">
+            {settings.tunnel ? <code>{settings.tunnel}</code> : "direct"}
+          </Setting>
         </dl>
       )}
     </Card>
@@ -58,6 +62,7 @@ function Browser() {
 function Backend() {
   const [settings, setSettings] = useState<BackendSettings | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
+  useSyncExternalStore(onChange, sdkState);
   useEffect(() => {
     const request = new AbortController();
     backendSettings(request.signal)
@@ -77,11 +82,19 @@ function Backend() {
     return <Card title="API" tone="quiet" state="Asking" />;
   }
   const on = settings.sentry_configured;
+  const losesPageEvents = !settings.tunnel && browserSettings()?.tunnel === TUNNEL;
   return (
     <Card title="API" tone={on ? "good" : "quiet"} state={on ? "On" : "Off"}>
       {!on && (
         <p className="hint">
           Sentry is off in the API: <code>SENTRY_DSN</code> is empty.
+        </p>
+      )}
+      {losesPageEvents && (
+        <p className="warning">
+          The page sends its events to the tunnel, which is off: they are lost. Give the API{" "}
+          <code>VITE_SENTRY_DSN</code>, or build the page with an empty{" "}
+          <code>VITE_SENTRY_TUNNEL</code>.
         </p>
       )}
       <dl className="settings">
@@ -91,10 +104,24 @@ function Backend() {
         </Setting>
         <Setting name="Traces">{percent(settings.traces_sample_rate)} of requests</Setting>
         <Setting name="Profiles">{percent(settings.profiles_sample_rate)} of processes</Setting>
+        {on && <Setting name="Collected">{collected(settings)}</Setting>}
+        <Setting name="Tunnel">{settings.tunnel ? "on" : "off"}</Setting>
       </dl>
     </Card>
   );
 }
+
+/** What goes with an error, besides its stack trace. */
+const collected = (settings: BackendSettings) =>
+  [
+    `${settings.max_breadcrumbs} breadcrumbs`,
+    settings.logs && "logs",
+    settings.local_variables && "local variables",
+    settings.request_bodies && "request bodies",
+    settings.send_default_pii && "personal data",
+  ]
+    .filter(Boolean)
+    .join(", ");
 
 const percent = (rate: number | null | undefined) =>
   rate === null || rate === undefined ? "none" : `${Number((rate * 100).toFixed(2))} %`;

@@ -104,6 +104,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tunnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tunnel
+         * @description Pass an envelope of the page on to Sentry.
+         */
+        post: operations["tunnel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -156,6 +176,26 @@ export interface paths {
          * @description Say whether everything the application depends on answers. A failure means: send no requests yet.
          */
         get: operations["ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/sentry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sentry Health
+         * @description Say whether events get through. Closed in production like the diagnostics.
+         */
+        get: operations["sentry_health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -294,6 +334,16 @@ export interface components {
             environment: "development" | "staging" | "production";
             /** Local Variables */
             local_variables: boolean;
+            /**
+             * Logs
+             * @description Whether log lines are sent as logs of their own.
+             */
+            logs: boolean;
+            /**
+             * Max Breadcrumbs
+             * @description How many notes of what happened before go with an error.
+             */
+            max_breadcrumbs: number;
             /** Message */
             message: string;
             /**
@@ -308,6 +358,11 @@ export interface components {
             /** Send Default Pii */
             send_default_pii: boolean;
             /**
+             * Sensitive Keys
+             * @description How many names whose values are redacted the project has added.
+             */
+            sensitive_keys: number;
+            /**
              * Sentry Configured
              * @description Whether events are sent.
              */
@@ -317,6 +372,55 @@ export interface components {
              * @description Share of requests that are traced, 0 to 1.
              */
             traces_sample_rate: number;
+            /**
+             * Tunnel
+             * @description Whether the API passes the page's events on.
+             */
+            tunnel: boolean;
+        };
+        /**
+         * SentryHealth
+         * @description Whether events get through, since the process started. Nothing is sent to find out.
+         */
+        SentryHealth: {
+            /**
+             * Configured
+             * @description Whether events are sent.
+             */
+            configured: boolean;
+            /**
+             * Dropped
+             * @description What was not sent, by who dropped it and why.
+             */
+            dropped: {
+                [key: string]: number;
+            };
+            /** Last Delivery */
+            last_delivery: string | null;
+            /**
+             * Last Error
+             * @description Status or kind of error of the last delivery that failed.
+             */
+            last_error: string | null;
+            /** Last Error Time */
+            last_error_time: string | null;
+            /**
+             * Reachable
+             * @description Whether Sentry's host answered within the last half minute; null if Sentry is off.
+             */
+            reachable: boolean | null;
+            /**
+             * Sent
+             * @description How many envelope items Sentry took: events, traces, batches of logs.
+             */
+            sent: number;
+            /**
+             * Tunnel
+             * @description What the tunnel answered, by status; null if it is off.
+             */
+            tunnel: {
+                [key: string]: number;
+            } | null;
         };
         /**
          * SentryTest
@@ -507,6 +611,107 @@ export interface operations {
             };
         };
     };
+    tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-sentry-envelope": string;
+            };
+        };
+        responses: {
+            /** @description Sentry has it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No envelope */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Another origin or another DSN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The tunnel is off */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too slow */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A content type or an encoding that no envelope has */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many; see Retry-After and X-Sentry-Rate-Limits */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sentry cannot be reached */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too busy; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sentry takes too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -590,6 +795,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sentry_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentryHealth"];
                 };
             };
             /** @description A problem */

@@ -121,6 +121,7 @@ export function traceHeaders(): Record<string, string> {
     public_key: new URL(env.dsn).username,
     environment: env.environment,
     ...(env.release && { release: env.release }),
+    ...(env.orgId && { org_id: env.orgId }),
   };
   return {
     "sentry-trace": `${page.traceId}-${page.spanId}`,

@@ -8,6 +8,9 @@ const variables: Variables = {
   environment: "staging",
   release: "app@1.0.0",
   tracesSampleRate: undefined,
+  tunnel: "/api/v1/tunnel",
+  orgId: "",
+  sensitiveKeys: [],
 };
 
 describe("buildOptions", () => {
@@ -28,6 +31,18 @@ describe("buildOptions", () => {
   it("has no release rather than an empty one", () => {
     const options = buildOptions({ ...variables, release: "" }, environments.staging);
     expect(options.release).toBeUndefined();
+  });
+
+  it("sends events through the tunnel unless there is none", () => {
+    expect(buildOptions(variables, environments.staging).tunnel).toBe("/api/v1/tunnel");
+    expect(buildOptions({ ...variables, tunnel: "" }, environments.staging).tunnel).toBeUndefined();
+  });
+
+  it("names the organization if it is known", () => {
+    expect(buildOptions({ ...variables, orgId: "123" }, environments.staging)).toMatchObject({
+      orgId: 123,
+    });
+    expect(buildOptions(variables, environments.staging)).not.toHaveProperty("orgId");
   });
 
   it("collects nothing but the user agent", () => {

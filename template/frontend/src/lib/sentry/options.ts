@@ -18,6 +18,7 @@ export function buildOptions(variables: Variables, policy: Policy) {
     dsn: variables.dsn,
     environment: variables.environment,
     release: variables.release || undefined,
+    tunnel: variables.tunnel || undefined,
     sampleRate: policy.error_sample_rate,
     tracesSampleRate: variables.tracesSampleRate ?? policy.traces_sample_rate,
     // Transactions are understood by every server; streamed spans need Sentry 26.4 or newer.
@@ -25,6 +26,8 @@ export function buildOptions(variables: Variables, policy: Policy) {
     // Trace headers go to the own API and nowhere else; the pattern is matched against same-origin paths.
     tracePropagationTargets: [/^\/api\//],
     maxBreadcrumbs: policy.max_breadcrumbs,
+    // Outside development the API continues traces of its own organization only.
+    ...(variables.orgId && { orgId: Number(variables.orgId) }),
     // Every field is set, because the defaults collect everything.
     dataCollection: {
       userInfo: false,

@@ -32,6 +32,8 @@ export interface BrowserSettings {
   release: string;
   errorSampleRate: number;
   tracesSampleRate: number;
+  /** Where events go; empty means straight to Sentry. */
+  tunnel: string;
 }
 
 /** Integrations that the SDK has by default and that are left out. */
@@ -53,6 +55,7 @@ export const settings: BrowserSettings = {
   release: env.release,
   errorSampleRate: options.sampleRate,
   tracesSampleRate: options.tracesSampleRate,
+  tunnel: env.tunnel,
 };
 
 /** The trace that an event of this moment would carry. */
