@@ -104,7 +104,11 @@ def visit(default_project: Project, server: Bugsink, build: Build, tmp_path_fact
             f"{api}/health/live",
             cwd=default_project.path / "backend",
             log=logs / "api.log",
-            environment={"SENTRY_DSN": server.backend.dsn, "ENVIRONMENT": ENVIRONMENT},
+            environment={
+                "SENTRY_DSN": server.backend.dsn,
+                "VITE_SENTRY_DSN": server.frontend.dsn,
+                "ENVIRONMENT": ENVIRONMENT,
+            },
         ),
         serving(
             ["node_modules/.bin/vite", "preview", "--host", HOST, "--port", port_of(web), "--strictPort"],
