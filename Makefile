@@ -15,7 +15,7 @@ demo: .venv/.ready ## generate a project, run it, break it, show both errors; AR
 test: .venv/.ready ## run the whole test suite; ARGS="tests/test_update.py -k name" narrows it
 	.venv/bin/python -m pytest $(ARGS)
 
-bench: .venv/.ready ## measure and print one table
+bench: .venv/.ready ## measure and print one table; ARGS=backend narrows it to a part
 	@.venv/bin/python -m benchmarks $(ARGS)
 
 lint: .venv/.ready ## check the code of this repository (not of the template)
