@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,15 @@ def test_the_demo_leaves_uncommitted_work_in_its_project_alone(destination: Path
     makefile.write_text(before, "utf-8")
 
 
+@pytest.fixture
+def heeding_ctrl_c() -> Iterator[None]:
+    """Let started programs heed Ctrl-C. Where a shell started the suite in the background, they would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_demo_that_keeps_running_stops_everything_with_its_terminal(
     number: signal.Signals, destination: Path, tmp_path: Path
