@@ -144,7 +144,8 @@ class ScrubbingTransport(Transport):
     def _scrub(self, request: CurrentRequest | None, value: Any) -> Any:
         """Scrub by the rules, then mask what the request brought along under a sensitive name."""
         scrubbed = self._scrubber.scrub(value)
-        return mask_known(scrubbed, request.known_values(personal_data=self._personal_data)) if request else scrubbed
+        known = request.known_values(personal_data=self._personal_data) if request else ()
+        return mask_known(scrubbed, known) if known else scrubbed
 
     def _scrub_item(self, item: Item, scrub: Callable[[Any], Any]) -> Item | None:
         headers = scrub(item.headers)
