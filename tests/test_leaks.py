@@ -81,7 +81,7 @@ def ways() -> Iterator[Way]:
 
 
 # Everything happens within seconds, and nothing may get lost.
-QUEUE = {"transport_queue_size": 10_000}
+QUEUE = {"transport_queue_size": 10_000, "shutdown_timeout": 30}
 
 OURS = {way.name: way for way in ways()}
 BARE = Way("the SDK's defaults", "bare", "uvicorn", {}, {})
