@@ -59,7 +59,7 @@ class Limiter:
         self._dropped = 0
         self._reporter: threading.Timer | None = None
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=partial(_renew_lock, weakref.ref(self)))
+            os.register_at_fork(after_in_child=partial(_begin_again, weakref.ref(self)))
 
     def allows(self, place: Hashable) -> bool:
         """Count one event of ``place`` and say whether it may be sent."""
@@ -78,24 +78,24 @@ class Limiter:
                 self._all.sent += 1
                 return True
             self._dropped += 1
-        self._report_later()
+            reporter = None
+            if self._reporter is None:
+                reporter = self._reporter = threading.Timer(self._window, self._report)
+                reporter.daemon = True
+        if reporter:
+            # Not while the lock is held: starting a thread waits for it.
+            reporter.start()
         return False
-
-    def _report_later(self) -> None:
-        """Start the clock of the next report, unless it runs. It does not run on in a forked process."""
-        if self._reporter is None or not self._reporter.is_alive():
-            self._reporter = threading.Timer(self._window, self._report)
-            self._reporter.daemon = True
-            self._reporter.start()
 
     def _report(self) -> None:
         with self._lock:
-            dropped, self._dropped = self._dropped, 0
+            dropped, self._dropped, self._reporter = self._dropped, 0, None
         logger.warning("The limiter dropped %s events within %g seconds", dropped, self._window)
 
 
-def _renew_lock(reference: "weakref.ref[Limiter]") -> None:
-    """Give a forked process a lock of its own: the thread that held the old one may not be there."""
+def _begin_again(reference: "weakref.ref[Limiter]") -> None:
+    """Give a forked process its own lock and report: it has none of the threads that hold or make the old ones."""
     limiter = reference()
     if limiter:
         limiter._lock = threading.RLock()  # noqa: SLF001 its own module
+        limiter._reporter, limiter._dropped = None, 0  # noqa: SLF001 as above

@@ -98,18 +98,40 @@ def test_an_error_that_is_reported_in_the_midst_of_counting_one_does_not_stop_th
     assert not counting.is_alive()
 
 
-def test_a_forked_process_does_not_wait_for_a_thread_that_it_does_not_have() -> None:
-    limiter = Limiter()
+def test_a_forked_process_does_not_wait_for_threads_that_it_does_not_have(caplog: pytest.LogCaptureFixture) -> None:
+    limiter = Limiter(burst=1, window=0.05)
+    limiter._reporter = threading.Timer(3600, str)
     holding = threading.Thread(target=limiter._lock.acquire)
     holding.start()
     holding.join()
 
-    limiter_module._renew_lock(weakref.ref(limiter))
+    limiter_module._begin_again(weakref.ref(limiter))
 
-    counting = threading.Thread(target=limiter.allows, args=("place",), daemon=True)
+    counting = threading.Thread(target=lambda: [limiter.allows("place") for _ in range(3)], daemon=True)
     counting.start()
     counting.join(timeout=10)
     assert not counting.is_alive()
+    reporter = limiter._reporter
+    assert reporter is not None
+    reporter.join(timeout=10)
+    assert caplog.messages == ["The limiter dropped 2 events within 0.05 seconds"]
+
+
+def test_each_window_with_losses_has_one_report(caplog: pytest.LogCaptureFixture) -> None:
+    limiter = Limiter(burst=1, window=0.5)
+    answers: list[bool] = []
+    for _ in range(2):
+        threads = [threading.Thread(target=lambda: answers.append(limiter.allows("loop"))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        reporter = limiter._reporter
+        assert reporter is not None
+        reporter.join(timeout=10)
+
+    assert len(caplog.messages) == 2
+    assert sum(int(text.split()[3]) for text in caplog.messages) == answers.count(False)
 
 
 def test_nothing_is_logged_when_nothing_was_dropped() -> None:
