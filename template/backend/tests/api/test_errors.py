@@ -409,6 +409,18 @@ def test_an_answer_of_5xx_without_an_error_is_reported(start_sentry: StartSentry
     assert event["transaction"] == "/silent/{status}"
 
 
+@pytest.mark.parametrize("path", ["/async", "/logged-sync"])
+def test_an_error_that_the_rate_drops_has_no_id_and_is_counted_once(
+    path: str, start_sentry: StartSentry, caller: TestClient
+) -> None:
+    sent = start_sentry(SENTRY_ERROR_SAMPLE_RATE="0")
+
+    assert caller.get(path).json()["event_id"] is None
+
+    assert sent.events == []
+    assert delivery.report().dropped == {"sampler: error": 1}
+
+
 def test_a_failure_that_was_expected_is_counted_only(start_sentry: StartSentry, caller: TestClient) -> None:
     sent = start_sentry()
     before = delivery.report().dropped.get("filter: expected-failure", 0)

@@ -28,7 +28,7 @@ PROBE_SECONDS = 3.0
 PROBE_LIFETIME_SECONDS = 30.0
 """How long an answer counts, in seconds: however often a monitor asks here, Sentry is not asked more often."""
 
-DroppedBy = Literal["filter", "limiter", "scrubber", "transport"]
+DroppedBy = Literal["filter", "limiter", "sampler", "scrubber", "transport"]
 
 
 @dataclass(frozen=True)

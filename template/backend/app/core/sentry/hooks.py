@@ -5,13 +5,14 @@ Nothing is redacted here. Every item, of whatever kind, is scrubbed at one place
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from random import random
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from sentry_sdk.types import Breadcrumb, BreadcrumbHint, Event, Hint
 
 from app.core.sentry.api import PRIORITY_OF_LEVEL
-from app.core.sentry.delivery import delivery
+from app.core.sentry.delivery import DroppedBy, delivery
 from app.core.sentry.filters import FILTERS, Filter, exception_of, matching_filter
 from app.core.sentry.frames import complete_frames, place_of
 from app.core.sentry.limiter import Limiter
@@ -25,8 +26,15 @@ Batched = dict[str, Any]
 BreadcrumbHook = Callable[[Breadcrumb, BreadcrumbHint], Breadcrumb | None]
 
 
-def make_before_send(limiter: Limiter, filters: Sequence[Filter] = FILTERS) -> EventHook:
-    """Return ``before_send``, which sees events and check-ins. If it fails, the SDK drops what it was given."""
+def make_before_send(limiter: Limiter, filters: Sequence[Filter] = FILTERS, rate: float = 1.0) -> EventHook:
+    """Return ``before_send``, which sees events and check-ins. If it fails, the SDK drops what it was given.
+
+    Args:
+        limiter: Drops the excess.
+        filters: Drop noise.
+        rate: Share of what is left that is sent, 0 to 1. The SDK would draw lots after this hook, when the id of the
+            event is known already to who asked for it.
+    """
 
     def before_send(event: Event, hint: Hint) -> Event | None:
         if event.get("type") == "check_in":
@@ -41,9 +49,9 @@ def make_before_send(limiter: Limiter, filters: Sequence[Filter] = FILTERS) -> E
         noise = matching_filter("event", event, hint, filters)
         if noise and not noise.counted:
             return None
-        dropped = bool(noise) or not limiter.allows(place_of(event, hint))
+        dropped = _reason_to_drop(event, hint, noise, limiter, rate)
         if dropped:
-            delivery.count_dropped(*("filter", noise.name) if noise else ("limiter", "excess"))
+            delivery.count_dropped(*dropped)
         else:
             complete(event, hint)
         error = exception_of(hint)
@@ -55,6 +63,16 @@ def make_before_send(limiter: Limiter, filters: Sequence[Filter] = FILTERS) -> E
         return None if dropped else event
 
     return before_send
+
+
+def _reason_to_drop(
+    event: Event, hint: Hint, noise: Filter | None, limiter: Limiter, rate: float
+) -> tuple[DroppedBy, str] | None:
+    if noise:
+        return "filter", noise.name
+    if not limiter.allows(place_of(event, hint)):
+        return "limiter", "excess"
+    return ("sampler", "error") if random() >= rate else None  # noqa: S311 no secret depends on it
 
 
 def complete(event: Event, hint: Hint) -> None:

@@ -32,7 +32,6 @@ from app.core.sentry.transport import make_transport
 from app.core.sentry.values import hide_depths
 
 SERVER_NAME = "backend"
-SERVER_ERRORS = frozenset(range(500, 600))
 HEADERS = ("content-type", "user-agent", "host")
 
 
@@ -82,10 +81,9 @@ def build_options(settings: Settings, release: str, ignored_paths: Collection[st
         "auto_session_tracking": False,
         # What is sent
         "attach_stacktrace": True,
-        "sample_rate": policy.error_sample_rate,
         "max_breadcrumbs": policy.max_breadcrumbs,
         "enable_logs": policy.logs,
-        "before_send": make_before_send(Limiter(), build_filters(settings)),
+        "before_send": make_before_send(Limiter(), build_filters(settings), policy.error_sample_rate),
         "before_send_transaction": before_send_transaction,
         "before_breadcrumb": before_breadcrumb,
         "before_send_log": batched,
@@ -151,10 +149,9 @@ def build_integrations() -> list[Integration]:
     # There is no other way to say no before the event is built.
     assert logs._handler  # noqa: S101, SLF001 it is there for the sake of event_level
     logs._handler.addFilter(is_news)  # noqa: SLF001
-    # Both web integrations need the same values: where they differ, Starlette's win.
     return [
-        LightStarletteIntegration(transaction_style="url", failed_request_status_codes=SERVER_ERRORS),
-        FastApiIntegration(transaction_style="url", failed_request_status_codes=SERVER_ERRORS),
+        LightStarletteIntegration(transaction_style="url"),
+        FastApiIntegration(transaction_style="url"),
         logs,
         Httpx2Integration(),
     ]

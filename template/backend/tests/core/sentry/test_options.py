@@ -37,7 +37,6 @@ def test_each_environment_has_its_policy(
     assert options["release"] == RELEASE
     assert sample(options) == rate
     assert options["profile_session_sample_rate"] == rate
-    assert options["sample_rate"] == 1.0
     assert options["strict_trace_continuation"] is (name != "development")
     assert options["max_breadcrumbs"] == crumbs
     assert options["include_local_variables"] is variables
