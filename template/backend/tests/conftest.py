@@ -71,7 +71,11 @@ def start_sentry(load: LoadSettings) -> StartSentry:
     def start(*, options: dict[str, object] | None = None, **variables: str) -> Sent:
         # The profiler's thread has no part in most tests.
         settings = load(**{"SENTRY_DSN": DSN, "SENTRY_PROFILES_SAMPLE_RATE": "0", **variables})
-        overrides: dict[str, Any] = {"transport": RecordingTransport, **(options or {})}
+        own_names = {"extra_keys": settings.sentry.sensitive_keys}
+        overrides: dict[str, Any] = {
+            "transport": type("ProjectRecording", (RecordingTransport,), own_names),
+            **(options or {}),
+        }
         configure_sentry(settings, RELEASE, ignored_paths=IGNORED_PATHS, **overrides)
         transport = sentry_sdk.get_client().transport
         assert isinstance(transport, RecordingTransport)

@@ -102,9 +102,14 @@ class Sent:
 
     def wait_for(self, kind: str) -> list[Payload]:
         """Return ``items`` once there is one: some kinds come from a thread of the SDK."""
-        with self._recorder.arrived:
-            assert self._recorder.arrived.wait_for(lambda: self.items(kind), timeout=10)
+        self.wait_for_types(kind)
         return self.items(kind)
+
+    def wait_for_types(self, *kinds: str) -> None:
+        """Wait until there is an item of each of these types."""
+        with self._recorder.arrived:
+            arrived = self._recorder.arrived.wait_for(lambda: set(kinds) <= set(self.types), timeout=10)
+        assert arrived, f"{kinds} are not all among {self.types}"
 
     def _items(self) -> list[Item]:
         sentry_sdk.flush()

@@ -45,8 +45,8 @@ def configure_sentry(
     # The SDK delivers in the background and retries: a server that is away is no news three times an envelope.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     secret_names.extend(settings.sentry.sensitive_keys)
-    if _hide_request not in global_repr_processors:
-        add_global_repr_processor(_hide_request)
+    if _represent not in global_repr_processors:
+        add_global_repr_processor(_represent)
     options |= overrides
     if options.get("add_full_stack"):
         # To put the two stacks together, the SDK compares lines of source, and loses the error where it has none.
@@ -83,8 +83,8 @@ def _state(on: bool) -> str:  # noqa: FBT001 it is what this says in words
     return "on" if on else "off"
 
 
-def _hide_request(value: object, _hint: object) -> object:
-    """Tell the SDK before it looks into the value; the option ``custom_repr`` comes after that."""
+def _represent(value: object, _hint: object) -> object:
+    """Write requests and named tuples before the SDK looks into them; its option ``custom_repr`` comes after that."""
     return hide_request(value) or name_parts(value) or NotImplemented
 
 

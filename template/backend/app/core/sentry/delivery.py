@@ -4,6 +4,7 @@ Numbers, times and fixed words only: nothing of an event, of an answer's body or
 """
 
 import asyncio
+import logging
 import os
 import threading
 import time
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx2
+
+logger = logging.getLogger(__name__)
 
 MAX_REASONS = 100
 """How many reasons are told apart. They come from code and are few; this keeps a mistake from using memory."""
@@ -108,6 +111,7 @@ def open_transport(url: str, connections: int) -> httpx2.AsyncHTTPTransport:
     """Return a way to Sentry's host for requests that are not the SDK's.
 
     It lies below the client that the SDK instruments: no span, no breadcrumb, no trace header, no redirect, no cookie.
+    A proxy that is no address is told and left out.
 
     Args:
         url: Where it leads to; decides about the proxy that ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` name.
@@ -116,9 +120,28 @@ def open_transport(url: str, connections: int) -> httpx2.AsyncHTTPTransport:
     parts = urlsplit(url)
     proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
     limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+    if proxy and not _is_address(proxy):
+        tell_bad_proxy()
+        proxy = None
     # Other kinds of proxies need more packages.
-    is_supported = urlsplit(proxy or "").scheme in {"http", "https"}
+    is_supported = (proxy or "").startswith(("http://", "https://"))
     return httpx2.AsyncHTTPTransport(limits=limits, proxy=proxy if is_supported else None)
+
+
+def _is_address(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def tell_bad_proxy() -> None:
+    """Log that the environment names a proxy that cannot be one, without the value: it may hold a password."""
+    logger.warning(
+        "HTTP_PROXY or HTTPS_PROXY: the value is not an address like http://proxy.example.com:3128;"
+        " Sentry is reached without it"
+    )
 
 
 class Probe:

@@ -38,8 +38,8 @@ HEADERS = ("content-type", "user-agent", "host")
 class LightStarletteIntegration(StarletteIntegration):
     """The SDK's integration without its part in middlewares.
 
-    That part matches the request with the routes once more for each middleware, to name the trace after it: a third
-    of what Sentry adds to a request. It also reports answers of 5xx by exception handlers, which ``api.errors`` does.
+    That part matches the request with the routes once more for each middleware, to name the trace after it. It also
+    reports answers of 5xx by exception handlers, which ``api.errors`` does.
     """
 
     @staticmethod
@@ -76,8 +76,8 @@ def build_options(settings: Settings, release: str, ignored_paths: Collection[st
         "socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         # Spotlight's own path would bypass the transport, and with it the scrubber. Its ordinary DSN does not.
         "spotlight": False,
-        # Counting each request as a session is a quarter of what Sentry adds to one that is not traced. Errors and
-        # traces count per release without it.
+        # Each request would be counted as a session, also those that are not traced. Errors and traces count per
+        # release without it.
         "auto_session_tracking": False,
         # What is sent
         "attach_stacktrace": True,

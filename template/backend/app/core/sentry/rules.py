@@ -66,6 +66,7 @@ class Rules(BaseModel):
     sensitive_keys: tuple[str, ...]
     personal_keys: tuple[str, ...]
     harmless_keys: frozenset[str]
+    protocol_keys: frozenset[str]
     identifier_keys: frozenset[str]
     identifier_value: str
     address_keys: frozenset[str]
@@ -89,7 +90,7 @@ def marker(rule: str) -> str:
 
 
 class KeyMatcher:
-    """Tells which keys are sensitive. The project's own ``extra_keys`` outrank the rules' harmless keys."""
+    """Tells which keys are sensitive. The project's ``extra_keys`` outrank the harmless keys, not the protocol's."""
 
     def __init__(self, rules: Rules, extra_keys: Sequence[str] = (), *, personal_data: bool) -> None:
         own = [words for key in extra_keys if (words := words_of(key))]
@@ -99,7 +100,7 @@ class KeyMatcher:
         self._words = re.compile(f"(?:^| )(?:{_alternatives(keys)})(?: |$)")
         self._parts = re.compile(_alternatives(rules.sensitive_parts))
         self._harmless_parts = re.compile(_alternatives(rules.harmless_parts))
-        self._harmless = rules.harmless_keys.difference(own)
+        self._harmless = rules.harmless_keys.difference(own) | rules.protocol_keys
 
     def is_sensitive(self, words: str) -> bool:
         """Say whether a key of these words holds a secret."""

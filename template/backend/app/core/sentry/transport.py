@@ -16,7 +16,7 @@ from sentry_sdk.consts import EndpointType
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from sentry_sdk.transport import HttpTransport, Transport
 
-from app.core.sentry.delivery import delivery
+from app.core.sentry.delivery import delivery, tell_bad_proxy
 from app.core.sentry.requests import CurrentRequest, current_request
 from app.core.sentry.rules import load_rules
 from app.core.sentry.scrubber import Scrubber
@@ -81,6 +81,15 @@ class CountingTransport(HttpTransport):
             # The SDK would have it scrubbed and serialised only to tell how long it would have been.
             data_category, quantity, item = item.data_category, _quantity(item), None
         super().record_lost_event(reason, data_category, item, quantity=quantity)
+
+    def _make_pool(self) -> urllib3.PoolManager:
+        try:
+            pool: urllib3.PoolManager = super()._make_pool()
+        except (ValueError, urllib3.exceptions.HTTPError):
+            tell_bad_proxy()
+            self.options |= {"http_proxy": "", "https_proxy": ""}
+            pool = super()._make_pool()
+        return pool
 
     def _serialize_envelope(self, envelope: Envelope) -> tuple[str | None, io.BytesIO]:
         try:
@@ -169,16 +178,9 @@ class ScrubbingTransport(Transport):
         """Stop sending."""
         self._inner.kill()
 
-    def record_lost_event(
-        self,
-        reason: str,
-        data_category: "EventDataCategory | None" = None,
-        item: Item | None = None,
-        *,
-        quantity: int = 1,
-    ) -> None:
+    def record_lost_event(self, *args: Any, **details: Any) -> None:
         """Count something that was dropped, for the next client report."""
-        self._inner.record_lost_event(reason, data_category, item, quantity=quantity)
+        self._inner.record_lost_event(*args, **details)
 
     def is_healthy(self) -> bool:
         """Say whether the queue has room and the server accepts events."""

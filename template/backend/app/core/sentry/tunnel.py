@@ -34,8 +34,9 @@ MAX_HEADER_BYTES = 16 * 1024
 MAX_IN_FLIGHT = 20
 """How many envelopes may be on their way: bounds connections, and memory to this many of the largest."""
 
-MAX_IN_FLIGHT_OF_CLIENT = 5
-"""How many of these one client may have, so that a slow one does not keep all others out."""
+MAX_IN_FLIGHT_OF_CLIENT = 10
+"""How many of these one client may have, so that a slow one does not keep all others out. A browser has six connections
+to a host and uses them all when several things break at once; a refusal would silence its SDK for a while."""
 
 FORWARD_SECONDS = 10.0
 """How long Sentry may take, in seconds, from connecting to the end of its answer."""

@@ -71,13 +71,12 @@ def _text(name: str | bytes) -> str:
 
 def mask_known(value: Any, known: Sequence[str]) -> Any:
     """Return a copy of JSON in which no text contains one of the known values."""
-    kind = type(value)
-    if kind is str:
+    if isinstance(value, str):
         for secret in known:
             value = value.replace(secret, marker("request"))
         return value
-    if kind is dict:
+    if isinstance(value, dict):
         return {mask_known(name, known): mask_known(item, known) for name, item in value.items()}
-    if kind is list:
+    if isinstance(value, list | tuple):
         return [mask_known(item, known) for item in value]
     return value

@@ -499,6 +499,20 @@ def test_a_proxy_of_the_environment_is_used(ingest: Ingest, make_app: MakeApp, m
     assert ingest.requests[0].path == "http://sentry.example.com/api/1/envelope/"
 
 
+@pytest.mark.parametrize("proxy", ["http://proxy.example.com:none", "http://[proxy:3128", "http://a:99999999"])
+def test_a_proxy_that_is_none_is_told_and_left_out(
+    proxy: str, ingest: Ingest, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+
+    with TestClient(make_app(VITE_SENTRY_DSN=ingest.dsn)) as caller:
+        answer = caller.post(PATH, content=envelope(ingest.dsn), headers=ORIGIN)
+
+    assert answer.status_code == 200
+    assert len(ingest.requests) == 1
+    assert "HTTP_PROXY or HTTPS_PROXY: the value is not an address" in caplog.text
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -85,7 +85,7 @@ def test_secrets_of_a_request_never_leave(environment: str, start_sentry: StartS
 
     place_order(make_app)
 
-    assert {"event", "log", "transaction"} <= set(sent.types)
+    sent.wait_for_types("event", "log", "transaction")
     assert len(sent.events) == 3
     assert_clean(sent.raw)
 
@@ -99,7 +99,7 @@ def test_streamed_spans_are_scrubbed_although_their_hook_could_not_drop_them(sta
     with sentry_sdk.traces.start_span(f"token={CANARY}", attributes={"db.password": CANARY, "note": EMAIL}):
         pass
 
-    assert "span" in sent.types
+    sent.wait_for_types("span")
     assert_clean(sent.raw)
 
 
@@ -139,7 +139,7 @@ def test_metrics_check_ins_and_sessions_are_scrubbed(start_sentry: StartSentry) 
     sentry_sdk.get_isolation_scope().start_session(session_mode="application")
     sentry_sdk.get_isolation_scope().end_session()
 
-    assert {"trace_metric", "check_in"} <= set(sent.types)
+    sent.wait_for_types("trace_metric", "check_in")
     assert {"session", "sessions"} & set(sent.types)
     assert_clean(sent.raw)
 
@@ -240,6 +240,20 @@ def test_scrubbing_happens_off_the_event_loop(start_sentry: StartSentry) -> None
     assert handed_over
 
 
+def test_no_name_in_the_settings_takes_from_sentry_what_it_sorts_by(start_sentry: StartSentry) -> None:
+    sent = start_sentry(SENTRY_SENSITIVE_KEYS="type,id,timestamp,exception,values,items,trace,contexts,length")
+
+    sentry.capture_message("still arrives", extra={"order_id": "7-north", "kind": {"type": "stays"}})
+    with sentry.start_transaction("GET /", op="http.server"):
+        pass
+    logging.getLogger("app.orders").info("still arrives")
+
+    sent.wait_for_types("event", "transaction", "log")
+    [event] = sent.events
+    assert len(event["event_id"]) == len(event["contexts"]["trace"]["trace_id"]) == 32
+    assert event["extra"]["order_id"] == "[Filtered]"
+
+
 def test_the_projects_own_names_are_redacted() -> None:
     transport = make_transport(["loyalty_card"])
 
@@ -337,6 +351,19 @@ def test_envelopes_are_compressed_lightly() -> None:
     transport = CountingTransport({**DEFAULT_OPTIONS, "dsn": DSN})
 
     assert (transport._compression_algo, transport._compression_level) == ("gzip", GZIP_LEVEL)
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy.example.com:none", "http://[proxy:3128", "proxy.example.com:99999999"])
+def test_a_proxy_that_is_none_does_not_stop_the_start(
+    proxy: str, ingest: Ingest, deliver: Deliver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+
+    deliver(ingest)
+
+    assert len(ingest.requests) == 1
+    assert [text for text in caplog.messages if text.startswith("HTTP_PROXY or HTTPS_PROXY: ")]
+    assert "proxy.example.com:none" not in caplog.text
 
 
 def test_parts_and_decisions_are_no_losses_and_batches_are_many() -> None:
