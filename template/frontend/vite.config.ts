@@ -3,7 +3,12 @@ import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { loadEnv } from "vite";
 import { defineConfig } from "vitest/config";
-import { problemsOf } from "./src/config/env.ts";
+import project from "../contracts/project.json" with { type: "json" };
+import { contracts } from "./plugins/contracts.ts";
+import { marks } from "./plugins/marks.ts";
+import { page } from "./plugins/page.ts";
+import { slim } from "./plugins/slim.ts";
+import { problemsOf } from "./src/config/variables.ts";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -32,7 +37,7 @@ export default defineConfig(({ command, mode }) => {
     proxy,
   };
 
-  if (!release && variables.VITE_SENTRY_DSN && mode !== "test") {
+  if (!release && command === "build") {
     console.warn(
       "SENTRY_RELEASE: not set, and python3 (3.11 or newer) could not tell it; events will name no release",
     );
@@ -45,19 +50,20 @@ export default defineConfig(({ command, mode }) => {
 
   return {
     envDir: mode === "test" ? false : ROOT,
-    plugins: [react()],
+    plugins: [react(), contracts(), slim(), page(variables), marks(project.slug)],
     resolve: { alias: { "@contracts": path("../contracts") } },
     define: {
       "import.meta.env.VITE_SENTRY_RELEASE": JSON.stringify(release),
-      // The same for both sides.
-      "import.meta.env.VITE_SENTRY_ORG_ID": JSON.stringify(variables.SENTRY_ORG_ID ?? ""),
-      "import.meta.env.VITE_SENTRY_SENSITIVE_KEYS": JSON.stringify(
-        variables.SENTRY_SENSITIVE_KEYS ?? "",
-      ),
       // Leaves the SDK's own debug messages out of the build.
       ...(command === "build" && { __SENTRY_DEBUG__: "false" }),
+      // Replay looks into no frame and no shadow root, and the transport compresses: no worker.
+      __RRWEB_EXCLUDE_IFRAME__: "true",
+      __RRWEB_EXCLUDE_SHADOW_DOM__: "true",
+      __SENTRY_EXCLUDE_REPLAY_WORKER__: "true",
     },
     build: {
+      // The SDK names its attributes and operations in constants of other modules: they are written where they are used.
+      rolldownOptions: { optimization: { inlineConst: { mode: "all", pass: 3 } } },
       // For Sentry only: no file names them, and "npm run sourcemaps" deletes them after the upload.
       sourcemap: "hidden",
       // Every browser that this build is made for knows module preloads itself.
