@@ -1,6 +1,7 @@
-import "./lib/sentry/boot";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+// Ahead of our own code. What goes wrong until then is kept by early.js.
+import "./lib/sentry/boot";
 import { App } from "./app/App";
 import { rootErrorHandlers } from "./lib/sentry";
 import "./styles/tokens.css";

@@ -3,13 +3,16 @@ import {
   createBrowserRouter,
   isRouteErrorResponse,
   Link,
+  matchRoutes,
   Outlet,
+  type RouteObject,
   RouterProvider,
 } from "react-router";
 import { NotFoundPage, RouteErrorBoundary } from "../components/errors/ErrorPage";
+import { LastResort } from "../components/errors/LastResort";
 import { extensions } from "../extensions";
 import { DiagnosticsPage } from "../features/diagnostics/DiagnosticsPage";
-import { captureException } from "../lib/sentry";
+import { captureException, provideRoutes } from "../lib/sentry";
 
 /** The frame around every page: the project's name on top, the page below. */
 function Layout() {
@@ -30,11 +33,19 @@ function Layout() {
   );
 }
 
-const router = createBrowserRouter([
+/** Until the first page is there, if it is fetched on its own or waits for data. */
+const Starting = () => (
+  <p className="hint" role="status">
+    Loading
+  </p>
+);
+
+const routes: RouteObject[] = [
   {
     path: "/",
     Component: Layout,
     ErrorBoundary: RouteErrorBoundary,
+    HydrateFallback: Starting,
     children: [
       {
         ErrorBoundary: RouteErrorBoundary,
@@ -46,7 +57,17 @@ const router = createBrowserRouter([
       },
     ],
   },
-]);
+];
+
+const router = createBrowserRouter(routes);
+
+// Pages and navigations are called `/orders/:orderId`, and every unknown address `/*`.
+provideRoutes((path) =>
+  matchRoutes(routes, path)?.reduce((name, { route: { path: part = "" } }) => {
+    const joined = part.startsWith("/") ? part : `${name}/${part}`;
+    return part === "" ? name : joined.replace(/^\/\//, "/");
+  }, ""),
+);
 
 /** Reports what loaders and actions throw; what components throw reaches the root's handlers. */
 function reportRouteError(error: unknown, { errorInfo }: { errorInfo?: unknown }): void {
@@ -56,5 +77,9 @@ function reportRouteError(error: unknown, { errorInfo }: { errorInfo?: unknown }
 }
 
 export function App() {
-  return <RouterProvider router={router} onError={reportRouteError} />;
+  return (
+    <LastResort>
+      <RouterProvider router={router} onError={reportRouteError} />
+    </LastResort>
+  );
 }

@@ -1,9 +1,12 @@
-import { useState, useSyncExternalStore } from "react";
+import { type ComponentProps, useState, useSyncExternalStore } from "react";
 import { isRouteErrorResponse, Link, useLocation, useNavigate, useRouteError } from "react-router";
+import { env } from "../../config/env";
 import { ApiError } from "../../lib/api/client";
+import { isMissingChunk } from "../../lib/chunks";
 import { currentTraceId, enabled, eventIdOf, onChange, whyEventNotSent } from "../../lib/sentry";
 import { CopyButton } from "../CopyButton";
-import { FeedbackForm } from "./FeedbackForm";
+import { Feedback } from "./Feedback";
+import { SentryId } from "./SentryId";
 
 /** For addresses that no route has. */
 export function NotFoundPage() {
@@ -31,12 +34,26 @@ export function RouteErrorBoundary() {
   if (isRouteErrorResponse(error) && error.status === 404) {
     return <NotFoundPage />;
   }
+  const report = {
+    eventId: reported ? error.eventId : hasId && !whyNot ? eventIdOf(error) : null,
+    traceId: reported ? error.traceId : currentTraceId(),
+    side: reported ? ("backend" as const) : ("frontend" as const),
+  };
+  if (isMissingChunk(error)) {
+    return (
+      <ErrorPage
+        {...report}
+        title="There is a new version"
+        text="The page has changed since you opened it, and the part that you asked for is gone. Reload to get the new one. If that does not help, check your connection."
+        onReload={() => globalThis.location.reload()}
+      />
+    );
+  }
   return (
     <ErrorPage
+      {...report}
       title="Something went wrong"
       text="It is not your fault. You can try again; if it keeps happening, tell us what you were doing."
-      eventId={reported ? error.eventId : hasId && !whyNot ? eventIdOf(error) : null}
-      traceId={reported ? error.traceId : currentTraceId()}
       whyNot={whyNot}
       onRetry={() => navigate(location, { replace: true })}
     />
@@ -48,17 +65,22 @@ interface ErrorPageProps {
   text: string;
   eventId?: string | null;
   traceId?: string | null;
+  /** Who has sent the event. */
+  side?: "backend" | "frontend";
   /** Why nobody else knows of it, in a sentence. */
   whyNot?: string;
   onRetry?: () => unknown;
+  /** Offered instead of another try, when only a new start helps. Never done by itself: it might not help either. */
+  onReload?: () => unknown;
 }
 
 /** Tells a screen reader that the page has changed under it. */
 const focus = (heading: HTMLElement | null) => heading?.focus();
 
 /** What a person sees instead of a broken page: what happened, the ids to quote, and ways on. */
-function ErrorPage({ title, text, eventId, traceId, whyNot, onRetry }: ErrorPageProps) {
-  const [telling, setTelling] = useState(false);
+function ErrorPage({ title, text, whyNot, onRetry, onReload, ...ids }: ErrorPageProps) {
+  const { eventId, traceId, side = "frontend" } = ids;
+  const [telling, setTelling] = useState<boolean>();
   return (
     <section className="error-page" aria-labelledby="error-title">
       <p className="error-mark" aria-hidden="true">
@@ -68,7 +90,7 @@ function ErrorPage({ title, text, eventId, traceId, whyNot, onRetry }: ErrorPage
         {title}
       </h1>
       <p className="error-text">{text}</p>
-      {eventId && <Ids eventId={eventId} traceId={traceId ?? null} />}
+      {eventId && <Ids eventId={eventId} traceId={traceId ?? null} side={side} />}
       {whyNot && <p className="error-text">{whyNot}</p>}
       <div className="error-ways">
         {onRetry && (
@@ -76,37 +98,54 @@ function ErrorPage({ title, text, eventId, traceId, whyNot, onRetry }: ErrorPage
             Try again
           </button>
         )}
+        {onReload && (
+          <button type="button" className="button button-primary" onClick={() => onReload()}>
+            Reload the page
+          </button>
+        )}
         <Link className="button" to="/">
           Go to the start page
         </Link>
         {eventId && enabled && !telling && (
-          <button type="button" className="button" onClick={() => setTelling(true)}>
+          <button
+            type="button"
+            className="button"
+            // Where the keyboard was before the form opened.
+            ref={telling === false ? focus : undefined}
+            onClick={() => setTelling(true)}
+          >
             Tell us what happened
           </button>
         )}
       </div>
       {telling && (
         <div className="error-feedback">
-          <FeedbackForm eventId={eventId} onClose={() => setTelling(false)} />
+          <Feedback eventId={eventId} onClose={() => setTelling(false)} />
         </div>
       )}
     </section>
   );
 }
 
-function Ids({ eventId, traceId }: { eventId: string; traceId: string | null }) {
+interface IdsProps {
+  eventId: string;
+  traceId: string | null;
+  side: "backend" | "frontend";
+}
+
+function Ids({ eventId, traceId, side }: IdsProps) {
   return (
     <div className="error-ids">
       <dl>
         <dt>Event ID</dt>
         <dd>
-          <code>{eventId}</code>
+          <Id kind="event" id={eventId} side={side} />
         </dd>
         {traceId && (
           <>
             <dt>Trace ID</dt>
             <dd>
-              <code>{traceId}</code>
+              <Id kind="trace" id={traceId} side={side} />
             </dd>
           </>
         )}
@@ -118,3 +157,7 @@ function Ids({ eventId, traceId }: { eventId: string; traceId: string | null }) 
     </div>
   );
 }
+
+/** In production this page is seen by people who have no account in Sentry. */
+const Id = (props: ComponentProps<typeof SentryId>) =>
+  env.environment === "production" ? <code>{props.id}</code> : <SentryId {...props} />;

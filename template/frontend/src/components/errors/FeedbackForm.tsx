@@ -1,7 +1,7 @@
 import { useId, useState, useSyncExternalStore } from "react";
-import { captureFeedback, enabled, onChange, whyEventNotSent } from "../../lib/sentry";
+import { captureFeedback, enabled, onChange, sdkState, whyEventNotSent } from "../../lib/sentry";
 
-interface FeedbackFormProps {
+export interface FeedbackFormProps {
   /** The event that the feedback is about. */
   eventId?: string | null;
   onClose: () => void;
@@ -16,6 +16,7 @@ export function FeedbackForm({ eventId, onClose, onSent }: FeedbackFormProps) {
   const [sent, setSent] = useState(false);
   const [sentId, setSentId] = useState<string | null>(null);
   const whyNot = useSyncExternalStore(onChange, () => sentId && whyEventNotSent(sentId));
+  const isWaiting = useSyncExternalStore(onChange, () => sdkState() === "starting");
   const id = useId();
 
   function send(data: FormData) {
@@ -35,7 +36,9 @@ export function FeedbackForm({ eventId, onClose, onSent }: FeedbackFormProps) {
           {enabled
             ? whyNot
               ? `Your message has not arrived. ${whyNot}`
-              : "Thank you. Your message is on its way."
+              : isWaiting
+                ? "Please keep this page open for a moment: your message is about to leave."
+                : "Thank you. Your message is on its way."
             : "Sentry is off, so nothing was sent."}
         </p>
         <button type="button" className="button" onClick={onClose}>

@@ -1,5 +1,4 @@
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
-import { TUNNEL } from "../../config/env";
 import { browserSettings, onChange, sdkState } from "../../lib/sentry";
 import { backendSettings, explain } from "./experiments";
 
@@ -82,7 +81,8 @@ function Backend() {
     return <Card title="API" tone="quiet" state="Asking" />;
   }
   const on = settings.sentry_configured;
-  const losesPageEvents = !settings.tunnel && browserSettings()?.tunnel === TUNNEL;
+  // A path leads to this API; an address may lead elsewhere.
+  const losesPageEvents = !settings.tunnel && browserSettings()?.tunnel.startsWith("/");
   return (
     <Card title="API" tone={on ? "good" : "quiet"} state={on ? "On" : "Off"}>
       {!on && (
@@ -93,8 +93,7 @@ function Backend() {
       {losesPageEvents && (
         <p className="warning">
           The page sends its events to the tunnel, which is off: they are lost. Give the API{" "}
-          <code>VITE_SENTRY_DSN</code>, or build the page with an empty{" "}
-          <code>VITE_SENTRY_TUNNEL</code>.
+          <code>VITE_SENTRY_DSN</code>, or the page an empty <code>VITE_SENTRY_TUNNEL</code>.
         </p>
       )}
       <dl className="settings">

@@ -1,5 +1,5 @@
 import { type ReactNode, useId, useRef, useState } from "react";
-import { FeedbackForm } from "../../components/errors/FeedbackForm";
+import { Feedback } from "../../components/errors/Feedback";
 import { Configuration } from "./Configuration";
 import { SentLog } from "./SentLog";
 import "./diagnostics.css";
@@ -63,7 +63,9 @@ function Experiments() {
       </ul>
       <dialog ref={dialog} className="dialog" aria-labelledby="feedback-title">
         <h2 id="feedback-title">Send feedback</h2>
-        <FeedbackForm key={opened} onSent={noteFeedback} onClose={() => dialog.current?.close()} />
+        {opened > 0 && (
+          <Feedback key={opened} onSent={noteFeedback} onClose={() => dialog.current?.close()} />
+        )}
       </dialog>
     </section>
   );

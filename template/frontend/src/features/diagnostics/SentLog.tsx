@@ -1,4 +1,6 @@
+import type { ComponentProps } from "react";
 import { CopyButton } from "../../components/CopyButton";
+import { SentryId } from "../../components/errors/SentryId";
 import { type Entry, useSent } from "./experiments";
 
 /** Everything that was sent from this page, with the ids to look for in Sentry. */
@@ -26,6 +28,7 @@ export function SentLog() {
 
 function SentEntry({ entry }: { entry: Entry }) {
   const { kind, state, eventId, traceId, note, time } = entry;
+  const side = kind === "Browser error" || kind === "Feedback" ? "frontend" : "backend";
   return (
     <li className="sent-entry">
       <div className="sent-head">
@@ -36,24 +39,28 @@ function SentEntry({ entry }: { entry: Entry }) {
       {note && <p className="hint">{note}</p>}
       {(eventId || traceId) && (
         <dl className="ids">
-          {eventId && <Id name="Event" of={kind} value={eventId} />}
-          {traceId && <Id name="Trace" of={kind} value={traceId} />}
+          {eventId && <Id kind="event" of={kind} id={eventId} side={side} />}
+          {traceId && <Id kind="trace" of={kind} id={traceId} side={side} />}
         </dl>
       )}
     </li>
   );
 }
 
-function Id({ name, of, value }: { name: string; of: string; value: string }) {
+interface IdProps extends ComponentProps<typeof SentryId> {
+  of: string;
+}
+
+function Id({ of, ...shown }: IdProps) {
   return (
     <div className="id">
-      <dt>{name}</dt>
+      <dt>{shown.kind === "event" ? "Event" : "Trace"}</dt>
       <dd>
-        <code>{value}</code>
+        <SentryId {...shown} />
         <CopyButton
           label="Copy"
-          name={`Copy the ${name.toLowerCase()} id of the ${of.toLowerCase()}`}
-          text={value}
+          name={`Copy the ${shown.kind} id of the ${of.toLowerCase()}`}
+          text={shown.id}
         />
       </dd>
     </div>

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import * as sentry from "../sentry";
 import { ApiError, api, bodyOf } from "./client";
 
 const answer = (body: BodyInit | null, init: ResponseInit) =>
@@ -68,5 +69,22 @@ describe("the API client", () => {
     request.abort(reason);
     const asked = bodyOf(api.GET("/api/v1/sentry-debug", { signal: request.signal }));
     await expect(asked).rejects.toBe(reason);
+  });
+
+  it("notes each call by its route, with method and status, and failures with the status 0", async () => {
+    const note = vi.spyOn(sentry, "addBreadcrumb");
+    answer("{}", { status: 404 });
+    await ask().catch(() => undefined);
+    vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
+    await api.GET("/api/v1/sentry-test/slow", { params: { query: { seconds: 2 } } }).catch(() => 0);
+    const call = (url: string, status_code: number) => [
+      `GET ${url}`,
+      "api",
+      { method: "GET", url, status_code },
+    ];
+    expect(note.mock.calls).toEqual([
+      call("/api/v1/sentry-debug", 404),
+      call("/api/v1/sentry-test/slow", 0),
+    ]);
   });
 });

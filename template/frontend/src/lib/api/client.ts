@@ -1,5 +1,5 @@
 import createClient, { type Middleware } from "openapi-fetch";
-import { traceHeaders } from "../sentry";
+import { addBreadcrumb, sdkState, startSpan, traceHeaders } from "../sentry";
 import type { paths } from "./schema";
 
 /** What the API says in a problem document (RFC 9457), or a description of a request that got no answer. */
@@ -48,13 +48,37 @@ export class ApiError extends Error {
   }
 }
 
+/** The requests of the client below by their routes in the contract: `/orders/{order_id}`, never an order's number. */
+const routes = new WeakMap<Request, string>();
+
+/** Whether this is a request of the client below, which leaves a breadcrumb of its own. */
+export const isApiCall = (request: unknown): boolean =>
+  request instanceof Request && routes.has(request);
+
+function note(request: Request, status: number): void {
+  const { method } = request;
+  const url = routes.get(request);
+  addBreadcrumb(`${method} ${url}`, "api", { method, url, status_code: status });
+}
+
+/** Asks the API. From before the SDK is there, which sees requests itself, it is a span of the page load. */
+function ask(request: Request): Promise<Response> {
+  // Looked up at each call, because the SDK replaces it when it comes.
+  const fetching = () => globalThis.fetch(request);
+  return sdkState() === "on"
+    ? fetching()
+    : startSpan(`${request.method} ${routes.get(request)}`, "http.client", fetching);
+}
+
 const middleware: Middleware = {
-  onRequest({ request }) {
+  onRequest({ request, schemaPath }) {
+    routes.set(request, schemaPath);
     for (const [name, value] of Object.entries(traceHeaders())) {
       request.headers.set(name, value);
     }
   },
-  async onResponse({ response, options }) {
+  async onResponse({ request, response, options }) {
+    note(request, response.status);
     if (!response.ok) {
       throw await ApiError.from(response);
     }
@@ -65,17 +89,18 @@ const middleware: Middleware = {
     }
   },
   onError({ error, request }) {
-    return request.signal.aborted
-      ? undefined
-      : new ApiError({ status: 0, title: NO_ANSWER }, error);
+    if (request.signal.aborted) {
+      return undefined;
+    }
+    note(request, 0);
+    return new ApiError({ status: 0, title: NO_ANSWER }, error);
   },
 };
 
 /** The API, typed by `contracts/openapi.json`. Throws `ApiError` for every answer that is not a success. */
 export const api = createClient<paths>({
   baseUrl: location.origin,
-  // Looked up at each call, because the SDK replaces it when it comes.
-  fetch: (request) => globalThis.fetch(request),
+  fetch: ask,
 });
 api.use(middleware);
 

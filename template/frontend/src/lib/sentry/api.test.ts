@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { setVariables } from "../../test-setup";
 
 interface Sent {
   header: { type: string };
@@ -32,7 +33,7 @@ afterEach(() => {
 });
 
 async function importSentry(dsn = "https://key@sentry.example.com/2") {
-  vi.stubEnv("VITE_SENTRY_DSN", dsn);
+  setVariables({ VITE_SENTRY_DSN: dsn, VITE_SENTRY_ENVIRONMENT: "production" });
   return import("./index");
 }
 
@@ -104,6 +105,32 @@ describe("with a DSN", () => {
     ]);
   });
 
+  it("a listener that throws costs the others nothing, and is no event", async () => {
+    const sentry = await importSentry();
+    const heard = vi.fn();
+    vi.mocked(console.error).mockReturnValue();
+    sentry.onChange(() => {
+      throw new Error("the listener broke");
+    });
+    sentry.onSent(heard);
+    sentry.captureException(new Error("heard"));
+    await waitFor(() => expect(heard).toHaveBeenCalledOnce());
+    sentry.captureMessage("last");
+    expect((await eventsOf(2)).map(({ message }) => message)).toEqual([undefined, "last"]);
+    expect(console.error).toHaveBeenCalledWith(new Error("the listener broke"));
+    vi.mocked(console.error).mockClear();
+  });
+
+  it.each([
+    ["https://key:old@host/path/2", "key"],
+    ["https://key@host:90000/2", "key"],
+    ["http://key@[::1/2", "key"],
+    ["nonsense", "undefined"],
+  ])("trace headers cost no request of the application, with the DSN %s", async (dsn, key) => {
+    const { traceHeaders } = await importSentry(dsn);
+    expect(traceHeaders().baggage).toContain(`,sentry-public_key=${key},`);
+  });
+
   it("equal errors are all sent up to a limit, and listeners are told of the excess", async () => {
     const sentry = await importSentry();
     const outcomes: string[] = [];
@@ -137,16 +164,22 @@ describe("with a DSN", () => {
     expect(sentry.startSpan("late", "task", () => 2)).toBe(2);
   });
 
-  it("keeps the beginning of an early storm", async () => {
+  it("keeps the beginning of an early storm of errors, and the end of any other", async () => {
     const sentry = await importSentry();
     for (let index = 0; index < 300; index++) {
       sentry.setTag("index", index);
+      sentry.captureMessage(`storm ${index}`);
+      sentry.addBreadcrumb(`crumb ${index}`, "storm");
     }
-    sentry.captureMessage("lost in the storm");
-    await waitFor(() => expect(sentry.traceHeaders()).toEqual({}));
+    await waitFor(() => expect(sentry.sdkState()).toBe("on"));
     sentry.captureMessage("after the storm");
-    const [only] = await eventsOf(1);
-    expect(only).toMatchObject({ message: "after the storm", tags: { index: 99 } });
+    await waitFor(() => expect(events().at(-1)?.payload.message).toBe("after the storm"));
+    const storm = events().filter(({ payload }) => payload.message.startsWith("storm"));
+    expect(storm.map(({ payload }) => payload.message)).toContain("storm 0");
+    expect(storm.length).toBeLessThanOrEqual(100);
+    const last = events().at(-1)?.payload;
+    expect(last.tags.index).toBe(299);
+    expect(last.breadcrumbs.at(-1).message).toBe("crumb 299");
   });
 });
 

@@ -1,19 +1,9 @@
 /** The application's verbs. They work before the SDK is there, and do nothing when Sentry is off. */
 import type { ErrorInfo } from "react";
 import { env } from "../../config/env";
-import {
-  enabled,
-  eventIdOf,
-  loadedSdk,
-  newId,
-  onChange,
-  outcomeOf,
-  page,
-  type Sent,
-  thisMoment,
-  urgently,
-  withSdk,
-} from "./boot";
+import { enabled, onChange, record, report, sdk, sdkState, trace, type Verb } from "./boot";
+import type { Sent } from "./outcomes";
+import type { Verbs } from "./sdk";
 
 export interface CaptureContext {
   tags?: Record<string, string | number | boolean>;
@@ -31,54 +21,56 @@ export interface Feedback {
   eventId?: string | null;
 }
 
+const recorded =
+  <V extends Verb>(verb: V) =>
+  (...args: Parameters<Verbs[V]>): void =>
+    record(verb, args);
+
+const reported =
+  <V extends Verb>(verb: V) =>
+  (...args: Parameters<Verbs[V]>): string | null =>
+    report(verb, args);
+
 /** Reports an error and returns its event id, or null when Sentry is off. The same error is sent once. */
-export function captureException(error: unknown, context: CaptureContext = {}): string | null {
-  const hint = { event_id: eventIdOf(error), captureContext: context, data: thisMoment() };
-  urgently((sdk) => sdk.captureException(error, hint));
-  return enabled ? hint.event_id : null;
-}
+export const captureException = reported("captureException");
 
 /** Reports a sentence and returns its event id, or null when Sentry is off. */
-export function captureMessage(text: string, level: Severity = "info"): string | null {
-  const hint = { event_id: newId(32), data: thisMoment() };
-  urgently((sdk) => sdk.getCurrentScope().captureMessage(text, level, hint));
-  return enabled ? hint.event_id : null;
-}
+export const captureMessage = reported("captureMessage");
 
 /** Sends what a person says and returns its event id, or null when Sentry is off. */
-export function captureFeedback({ eventId, ...words }: Feedback): string | null {
-  const hint = { event_id: newId(32), data: thisMoment() };
-  const feedback = { ...words, associatedEventId: eventId ?? undefined };
-  urgently((sdk) => sdk.captureFeedback(feedback, hint));
-  return enabled ? hint.event_id : null;
-}
+export const captureFeedback = reported("captureFeedback");
 
 /** Names the user of the following events; by id, so that nothing personal leaves. */
-export function setUser(id: string | null): void {
-  withSdk((sdk) => sdk.setUser(id === null ? null : { id }));
-}
+export const setUser = recorded("setUser");
 
-export function setTag(key: string, value: string | number | boolean): void {
-  withSdk((sdk) => sdk.setTag(key, value));
-}
+/** Tags the following events. */
+export const setTag = recorded("setTag");
 
-export function setContext(name: string, context: Record<string, unknown> | null): void {
-  withSdk((sdk) => sdk.setContext(name, context));
-}
+/** Describes the following events under a name. */
+export const setContext = recorded("setContext");
 
-export function addBreadcrumb(
-  message: string,
-  category: string,
-  data?: Record<string, unknown>,
-): void {
-  const { timestamp } = thisMoment();
-  withSdk((sdk) => sdk.addBreadcrumb({ message, category, data, timestamp }));
-}
+/** Tells how the application calls its addresses: `/orders/:orderId`. What stands in an address gets into no name. */
+export const provideRoutes = recorded("provideRoutes");
 
-/** Runs `work` in a span; without one when the SDK is not there. */
+/** Has a function asked for the state whenever an error is sent, which then carries its keys and types, no values. */
+export const describeState = recorded("describeState");
+
+/** Notes what has happened, for the following events. */
+export const addBreadcrumb = recorded("addBreadcrumb");
+
+/** Runs `work` in a span. One from before the SDK is there holds no others, and none if `work` throws. */
 export function startSpan<T>(name: string, op: string, work: () => T): T {
-  const sdk = loadedSdk();
-  return sdk ? sdk.startSpan({ name, op }, work) : work();
+  if (sdk) {
+    return sdk.startSpan({ name, op }, work);
+  }
+  const start = Date.now() / 1000;
+  const result = work();
+  const end = () => record("pastSpan", [name, op, start]);
+  if (result instanceof Promise) {
+    return result.finally(end) as T;
+  }
+  end();
+  return result;
 }
 
 /** Calls `listener` with each error and feedback that the server has answered, or that was dropped. */
@@ -86,65 +78,48 @@ export function onSent(listener: (sent: Sent) => void): () => void {
   return onChange((sent) => sent && listener(sent));
 }
 
-const REASONS = {
-  refused: "Sentry did not take it.",
-  filtered: "Errors of this kind are left out on purpose.",
-  limited: "The same error came too often within a minute, so this one was not sent.",
-  unloaded:
-    "The Sentry SDK could not be loaded, so it was not sent. The page still tries for a while.",
-};
+const UNLOADED = "The Sentry SDK could not be loaded yet, so it was not sent.";
 
 /** Why something was not sent, in a sentence; undefined when it was, or is still under way. */
-export function whyNotSent(outcome: ReturnType<typeof outcomeOf>): string | undefined {
-  return outcome === undefined || outcome === "accepted" ? undefined : REASONS[outcome];
-}
+export const whyNotSent = (outcome?: Sent["outcome"] | "unloaded"): string | undefined =>
+  outcome && (outcome === "unloaded" ? UNLOADED : sdk?.REASONS[outcome]);
 
 /** The same for the event of an id. */
-export const whyEventNotSent = (eventId: string) => whyNotSent(outcomeOf(eventId));
+export const whyEventNotSent = (eventId: string): string | undefined =>
+  whyNotSent(sdkState() === "failed" ? "unloaded" : sdk?.outcomeOf(eventId));
 
 /** What the SDK runs with; undefined until it is there. */
-export const browserSettings = () => loadedSdk()?.settings;
+export const browserSettings = () => sdk?.settings;
 
 /** The trace of this page visit, or null when Sentry is off. */
-export function currentTraceId(): string | null {
-  return enabled ? (loadedSdk()?.currentTraceId() ?? page.traceId) : null;
-}
+export const currentTraceId = (): string | null =>
+  enabled ? (sdk?.currentTraceId() ?? trace.trace_id) : null;
 
 /** The headers that carry the trace, for requests made before the SDK is there to add them. */
 export function traceHeaders(): Record<string, string> {
-  if (!enabled || loadedSdk()) {
+  if (!enabled || sdk) {
     return {};
   }
-  const baggage = {
-    trace_id: page.traceId,
-    sample_rand: page.sampleRand.toFixed(6),
-    public_key: new URL(env.dsn).username,
-    environment: env.environment,
-    ...(env.release && { release: env.release }),
-    ...(env.orgId && { org_id: env.orgId }),
-  };
+  const { trace_id, span_id, sample_rand } = trace;
+  const { dsn, environment, release, orgId } = env;
+  const organization = orgId && `,sentry-org_id=${orgId}`;
   return {
-    "sentry-trace": `${page.traceId}-${page.spanId}`,
-    baggage: Object.entries(baggage)
-      .map(([key, value]) => `sentry-${key}=${encodeURIComponent(value)}`)
-      .join(),
+    "sentry-trace": `${trace_id}-${span_id}`,
+    baggage: `sentry-trace_id=${trace_id},sentry-sample_rand=${sample_rand},sentry-public_key=${/\/(\w+)/.exec(dsn)?.[1]},sentry-environment=${environment},sentry-release=${encodeURIComponent(release)}${organization}`,
   };
 }
 
-function captureReact(error: unknown, info: ErrorInfo, handled: boolean): void {
+const captureReactException = reported("captureReactException");
+
+const reactHandler = (handled: boolean) => (error: unknown, info: ErrorInfo) => {
   // React prints errors itself only when no handler is set.
   console.error(error);
-  const hint = {
-    event_id: eventIdOf(error),
-    mechanism: { handled, type: "auto.function.react.error_handler" },
-    data: thisMoment(),
-  };
-  urgently((sdk) => sdk.captureReactException(error, info, hint));
-}
+  captureReactException(error, info, handled);
+};
 
 /** For `createRoot`: reports what components throw, with the component stack. */
 export const rootErrorHandlers = {
-  onCaughtError: (error: unknown, info: ErrorInfo) => captureReact(error, info, true),
-  onUncaughtError: (error: unknown, info: ErrorInfo) => captureReact(error, info, false),
-  onRecoverableError: (error: unknown, info: ErrorInfo) => captureReact(error, info, true),
+  onCaughtError: reactHandler(true),
+  onUncaughtError: reactHandler(false),
+  onRecoverableError: reactHandler(true),
 };

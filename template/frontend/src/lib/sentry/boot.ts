@@ -1,48 +1,70 @@
 /**
- * The eager part: keeps what happens from the first line on, and fetches the SDK when the page is
- * idle or at the first error. It is paid for before first paint, so it stays tiny and imports types only.
+ * The eager part: keeps what happens from the first line on, and fetches the SDK when the page is idle or at the first
+ * error. It is paid for before first paint, so it stays tiny and imports types only: it records calls, and the SDK
+ * gives them their meaning.
  */
 import { env } from "../../config/env";
-import type { Moment } from "./hooks";
+import type { Sent } from "./outcomes";
+import type { Verbs } from "./sdk";
 
-export type Sdk = typeof import("./sdk");
+/** When, in milliseconds since 1970, and where something happened; the SDK would put the moment at which it is told. */
+type Moment = [time: number, url: string];
+
+/** What `early.js` keeps. */
+type EarlyError = [event: ErrorEvent | PromiseRejectionEvent, ...Moment];
+
+declare global {
+  interface Window {
+    /** Absent where a policy has stopped the inline script: then the SDK catches errors, once it is there. */
+    earlyErrors?: {
+      push(error: EarlyError): unknown;
+      splice(start: number): EarlyError[];
+    };
+  }
+}
+
+export type Verb = keyof Verbs;
+
+/** A call of a verb, to be understood by the SDK. What is to be sent has an event id, and the stack of the call. */
+export type Call<V extends Verb = Verb> = [
+  verb: V,
+  args: Parameters<Verbs[V]>,
+  moment: Moment,
+  eventId?: string,
+  caller?: Error,
+];
 
 /** False with an empty DSN: then nothing is kept and the SDK is never fetched. */
 export const enabled = env.dsn !== "";
 
 /** Random hexadecimal digits as Sentry's ids have them: 32 for events and traces, 16 for spans. */
-export function newId(digits: 16 | 32): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(digits / 2));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+function newId(digits: 16 | 32): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(digits));
+  return bytes.reduce((text, byte) => text + (byte % 16).toString(16), "");
 }
 
 /** The trace of this page visit, fixed before the SDK is there so that early requests belong to it. */
-export const page = { traceId: newId(32), spanId: newId(16), sampleRand: Math.random() };
+export const trace = { trace_id: newId(32), span_id: newId(16), sample_rand: Math.random() };
 
-/** The beginning of an error storm tells most of it; in entries. */
+/** Calls of each verb that are kept. */
 const KEPT = 100;
-/** The SDK is fetched at the latest this long after the page has loaded; in milliseconds. */
-const DEADLINE = 3000;
-/** A chunk that does not load is asked for again after 2, 4, 8, 16 and 32 seconds. */
-const ATTEMPTS = 5;
 
-type Task = (sdk: Sdk) => void;
-const kept: Task[] = [];
-let sdk: Sdk | undefined;
-let loading = false;
-let failed = false;
-
-/** What became of an error or a feedback. */
-export interface Sent {
-  kind: "error" | "feedback";
-  eventId: string;
-  traceId: string;
-  /** Only what is accepted has arrived; refused is by the server, the rest by the hooks. */
-  outcome: "accepted" | "refused" | "filtered" | "limited";
-}
-
-const outcomes = new Map<string, Sent["outcome"]>();
+/** What the SDK has still to be told. */
+export const calls: Call[] = [];
+const ids = new WeakMap<object, string>();
 const listeners = new Set<(sent?: Sent) => void>();
+
+/** The SDK, once it is there. */
+export let sdk: typeof import("./sdk") | undefined;
+
+let wanted = !enabled;
+/** Failed attempts so far, and the next one while it waits. */
+let failures = 0;
+let retry: ReturnType<typeof setTimeout> | 0 = 0;
+
+/** Failed means: for now; the SDK is asked for again, ever more seldom, and when the browser is back online. */
+export const sdkState = () =>
+  enabled ? (sdk ? "on" : failures ? "failed" : "starting") : ("off" as const);
 
 /** Calls `listener` when the SDK is there or cannot be fetched, and with all that was sent or dropped. */
 export function onChange(listener: (sent?: Sent) => void): () => void {
@@ -51,118 +73,108 @@ export function onChange(listener: (sent?: Sent) => void): () => void {
 }
 
 function tell(sent?: Sent): void {
-  if (sent) {
-    outcomes.set(sent.eventId, sent.outcome);
-    const [oldest] = outcomes.keys();
-    if (oldest && outcomes.size > KEPT) {
-      outcomes.delete(oldest);
-    }
-  }
   for (const listener of listeners) {
-    listener(sent);
-  }
-}
-
-/** Failed means: for now; the SDK is asked for again for about a minute. */
-export const sdkState = () =>
-  enabled ? (sdk ? "on" : failed ? "failed" : "starting") : ("off" as const);
-
-/** What became of the event of this id; undefined as long as it is under way. */
-export const outcomeOf = (eventId: string) =>
-  outcomes.get(eventId) ?? (sdkState() === "failed" ? ("unloaded" as const) : undefined);
-
-/** The SDK, once it is there. */
-export const loadedSdk = () => sdk;
-
-/** Runs `task` with the SDK: now, or in its turn once the SDK is there. Never when Sentry is off. */
-export function withSdk(task: Task): void {
-  if (sdk) {
-    task(sdk);
-  } else if (enabled && kept.length < KEPT) {
-    kept.push(task);
-  }
-}
-
-/** Like `withSdk`, for what is worth fetching the SDK now. */
-export function urgently(task: Task): void {
-  withSdk(task);
-  if (enabled && !loading) {
-    loading = true;
-    void load(1);
-  }
-}
-
-async function load(attempt: number): Promise<void> {
-  const chunk = await import("./sdk").catch(() => undefined);
-  if (!chunk) {
-    failed = true;
-    tell();
-    if (attempt <= ATTEMPTS) {
-      setTimeout(() => void load(attempt + 1), 1000 * 2 ** attempt);
+    try {
+      listener(sent);
+    } catch (error) {
+      // As an event it would be told of in its turn, without end.
+      console.error(error);
     }
-    return;
   }
-  chunk.start(page, tell);
-  // From here on the SDK's own handlers catch errors; ours would report them twice.
-  removeEventListener("error", keepError);
-  removeEventListener("unhandledrejection", keepRejection);
-  sdk = chunk;
-  for (const task of kept.splice(0)) {
-    task(chunk);
-  }
-  tell();
 }
-
-const ids = new WeakMap<object, string>();
 
 /** The event id of an error: the same one each time, so that a page can show it before it is sent. */
 export function eventIdOf(error: unknown): string {
-  if (typeof error !== "object" || error === null) {
-    return newId(32);
-  }
-  const id = ids.get(error) ?? newId(32);
-  ids.set(error, id);
+  // What is no object gets an object, and an id, of its own each time.
+  const key: object = Object(error);
+  const id = ids.get(key) ?? newId(32);
+  ids.set(key, id);
   return id;
 }
 
-/** When and where something happens, for events that are sent later. */
-export const thisMoment = (): Moment => ({ timestamp: Date.now() / 1000, url: location.href });
+const thisMoment = (): Moment => [Date.now(), location.href];
 
-function keep(error: unknown, handler: string): void {
-  const hint = {
-    event_id: eventIdOf(error),
-    mechanism: { handled: false, type: `auto.browser.global_handlers.${handler}` },
-    data: thisMoment(),
-  };
-  urgently((chunk) => chunk.captureException(error, hint));
+/** Has the SDK do this: now, or in its turn once it is there. Of too many calls it keeps the newest. */
+export function record<V extends Verb>(verb: V, args: Parameters<Verbs[V]>): void {
+  keep([verb, args, thisMoment()]);
 }
 
-function keepError(event: ErrorEvent): void {
-  keep(event.error ?? event.message, "onerror");
+/**
+ * The same for what is to be sent, and therefore worth fetching the SDK now; returns the event id. Of too many calls
+ * it keeps the first: the beginning of a storm tells most of it.
+ */
+export function report<V extends Verb>(
+  verb: V,
+  args: Parameters<Verbs[V]>,
+  moment = thisMoment(),
+): string | null {
+  const eventId = eventIdOf(args[0]);
+  keep([verb, args, moment, eventId, new Error()]);
+  fetchSdk();
+  return enabled ? eventId : null;
 }
 
-function keepRejection(event: PromiseRejectionEvent): void {
-  keep(event.reason, "onunhandledrejection");
-}
-
-function loadWhenIdle(): void {
-  const task = () => urgently(() => undefined);
-  // Safari has no idle callback.
-  if ("requestIdleCallback" in window) {
-    requestIdleCallback(task, { timeout: DEADLINE });
-  } else {
-    setTimeout(task, 1);
+function keep(call: Call): void {
+  if (sdk) {
+    sdk.run(call);
+  } else if (enabled) {
+    const same = calls.filter(([verb]) => verb === call[0]);
+    if (same.length < KEPT || (!call[3] && calls.splice(calls.indexOf(same[0] as Call), 1))) {
+      calls.push(call);
+    }
   }
 }
 
+function fetchSdk(): void {
+  if (!wanted) {
+    wanted = true;
+    load();
+    fetchLeave();
+  }
+}
+
+/** For a page that goes away before the SDK is there. Without it what is kept is lost, and nothing else. */
+function fetchLeave(): void {
+  import("./leave").catch(() => undefined);
+}
+
+/** Until it succeeds: again after 2, 4, 8 … 256, 256 … seconds, and whenever the browser is back online. */
+function load(): void {
+  clearTimeout(retry);
+  retry = 0;
+  import("./sdk").then(
+    // In a task of its own: to evaluate the chunk is long enough.
+    (chunk) =>
+      setTimeout(() => {
+        sdk = chunk;
+        sdk.start(trace, tell, calls);
+      }),
+    () => {
+      retry = setTimeout(load, 1000 * 2 ** Math.min(++failures, 8));
+      tell();
+    },
+  );
+}
+
+/** At the latest 3 seconds after the page has loaded. */
+function fetchWhenIdle(): void {
+  fetchLeave();
+  // Safari has no idle callback, and takes what is no number for no delay.
+  const ask = (window.requestIdleCallback ?? setTimeout) as typeof requestIdleCallback;
+  ask(fetchSdk, { timeout: 3000 });
+}
+
+function keepError([event, ...moment]: EarlyError): void {
+  const { reason, error = reason } = event as Partial<ErrorEvent & PromiseRejectionEvent>;
+  report("globalError", [error, event], moment);
+}
+
+const early = window.earlyErrors ?? ([] as EarlyError[]);
+early.splice(0).forEach(keepError);
+early.push = keepError;
 if (enabled) {
-  // The depth that the SDK asks for, needed before the SDK is there to ask.
-  Object.assign(Error, { stackTraceLimit: 50 });
-  addEventListener("error", keepError);
-  addEventListener("unhandledrejection", keepRejection);
-  if (document.readyState === "complete") {
-    loadWhenIdle();
-  } else {
-    addEventListener("load", loadWhenIdle, { once: true });
-  }
+  addEventListener("online", () => retry && load());
+  addEventListener("load", fetchWhenIdle);
+  // A picture that never comes keeps a page from loading.
+  setTimeout(fetchSdk, 5000);
 }

@@ -2,44 +2,59 @@
  * The `before_*` callbacks: only what needs the hint, which the transport does not have any more.
  * Redaction is the transport's. A hook that throws makes the SDK drop what it was given.
  */
-import type { Breadcrumb, BreadcrumbHint, ErrorEvent, EventHint } from "@sentry/react";
+import type { Integration } from "@sentry/core";
+import {
+  addBreadcrumb,
+  type Breadcrumb,
+  type BreadcrumbHint,
+  type ErrorEvent,
+  type EventHint,
+} from "@sentry/react";
+import { isApiCall } from "../api/client";
 import { dropReason } from "./filters";
-
-/** When and where an error happened; the SDK would put the moment at which it was handed over. */
-export interface Moment {
-  /** Seconds since 1970. */
-  timestamp: number;
-  url: string;
-}
-
-const isMoment = (data: unknown): data is Moment =>
-  typeof data === "object" && data !== null && "timestamp" in data && "url" in data;
+import { routeOf } from "./routes";
+import { stateShapes } from "./state";
+import { structureOf } from "./structure";
 
 /** Events a minute from one place, the same as in the API's limiter. */
 const BURST = 10;
+/** Events a minute from all places. The SDK's transport drops what is beyond 64 at once. */
+const TOTAL = 50;
 const WINDOW = 60;
-/** A page has fewer places than a server, and its memory is somebody else's. */
-const MAX_PLACES = 100;
+/** Events of one visit, however long the page stays open. */
+const VISIT = 300;
 
-/** Drops the excess, so that an error in a loop cannot use up the quota: a few events a minute from each place. */
+/**
+ * Drops the excess, so that an error in a loop cannot use up the quota: a few events a minute from each place, some more
+ * from all of them, and no more than so many of a visit.
+ */
 export class Limiter {
-  readonly #windows = new Map<string, { start: number; sent: number }>();
+  readonly #places = new Map<string, number>();
+  #start = 0;
+  #minute = 0;
+  #visit = 0;
+
+  /** Whether no place may send any more at `now`, in seconds. */
+  isSpent(now = performance.now() / 1000): boolean {
+    if (now - this.#start >= WINDOW) {
+      this.#start = now;
+      this.#minute = 0;
+      this.#places.clear();
+    }
+    return this.#minute >= TOTAL || this.#visit >= VISIT;
+  }
 
   /** Counts an event of `place` at `now`, in seconds, and says whether it may be sent. */
   allows(place: string, now = performance.now() / 1000): boolean {
-    let window = this.#windows.get(place);
-    if (!window || now - window.start >= WINDOW) {
-      window = { start: now, sent: 0 };
+    const isSpent = this.isSpent(now);
+    const sent = this.#places.get(place) ?? 0;
+    if (isSpent || sent >= BURST) {
+      return false;
     }
-    // The place seen longest ago comes first, and is forgotten first.
-    this.#windows.delete(place);
-    this.#windows.set(place, window);
-    const [oldest] = this.#windows.keys();
-    if (oldest !== undefined && this.#windows.size > MAX_PLACES) {
-      this.#windows.delete(oldest);
-    }
-    window.sent += 1;
-    return window.sent <= BURST;
+    this.#places.set(place, sent + 1);
+    this.#minute += 1;
+    this.#visit += 1;
+    return true;
   }
 }
 
@@ -53,42 +68,86 @@ function placeOf(event: ErrorEvent): string {
   return [exception?.type, ...place].join(" ").slice(0, 500);
 }
 
-/** Returns `beforeSend`, which drops noise and excess and says so, and dates the rest to the moment it happened. */
+/**
+ * Returns `beforeSend`, which drops noise and excess, and what cannot be judged, says so, and describes the page to the
+ * rest.
+ */
 export function makeBeforeSend(
   limiter: Limiter,
   onDropped: (event: ErrorEvent, outcome: "filtered" | "limited") => void,
 ) {
   return (event: ErrorEvent, hint: EventHint): ErrorEvent | null => {
-    const isNoise = dropReason(event, hint.originalException) !== undefined;
-    if (isNoise || !limiter.allows(placeOf(event))) {
-      onDropped(event, isNoise ? "filtered" : "limited");
-      return null;
+    let outcome: "filtered" | "limited" = "filtered";
+    try {
+      if (dropReason(event, hint.originalException) === undefined) {
+        outcome = "limited";
+        if (limiter.allows(placeOf(event))) {
+          return described(event);
+        }
+      }
+    } catch {
+      outcome = "filtered";
     }
-    const moment: unknown = hint.data;
-    if (isMoment(moment)) {
-      event.timestamp = moment.timestamp;
-      event.request = { ...event.request, url: moment.url };
-    }
-    return event;
+    onDropped(event, outcome);
+    return null;
   };
 }
 
-/** Names what was clicked by structure; the SDK's own description quotes ids, labels, titles and values. */
-export function beforeBreadcrumb(crumb: Breadcrumb, hint?: BreadcrumbHint): Breadcrumb | null {
-  if (!crumb.category?.startsWith("ui.")) {
-    return crumb;
-  }
-  const target: unknown = hint?.event?.target;
-  return { ...crumb, message: target instanceof Element ? structureOf(target) : "unknown element" };
+/** The event with the name of its page and the shapes of the application's state. */
+function described(event: ErrorEvent): ErrorEvent {
+  event.transaction = routeOf(event.request?.url ?? location.href);
+  const state = stateShapes();
+  return Object.keys(state).length > 0
+    ? { ...event, contexts: { ...event.contexts, state_shapes: state } }
+    : event;
 }
 
-function structureOf(element: Element): string {
-  const names: string[] = [];
-  let current: Element | null = element;
-  while (current && current !== document.body && names.length < 4) {
-    const classes = Array.from(current.classList, (name) => `.${name}`).join("");
-    names.unshift(current.localName + classes);
-    current = current.parentElement;
+/** Field names that one breadcrumb lists. */
+const MAX_FIELDS = 20;
+
+/**
+ * Names what was clicked or filled in by structure, and addresses by route; the SDK's own breadcrumbs quote ids, labels,
+ * titles, values and addresses.
+ */
+export function beforeBreadcrumb(crumb: Breadcrumb, hint?: BreadcrumbHint): Breadcrumb | null {
+  const { category = "", data } = crumb;
+  if (category.startsWith("ui.")) {
+    const target: unknown = hint?.event?.target;
+    const message = target instanceof Element ? structureOf(target) : "unknown element";
+    const fields = category === "ui.submit" ? { fields: fieldsOf(target) } : undefined;
+    return { ...crumb, message, data: fields };
   }
-  return names.join(" > ");
+  if (category === "navigation" && data) {
+    return { ...crumb, data: { from: routeOf(`${data.from}`), to: routeOf(`${data.to}`) } };
+  }
+  if (category === "api") {
+    return { ...crumb, type: "http" };
+  }
+  if (category === "fetch" || category === "xhr") {
+    const [request] = Array.isArray(hint?.input) ? hint.input : [];
+    return isApiCall(request)
+      ? null
+      : { ...crumb, data: { ...data, url: withoutQuery(data?.url) } };
+  }
+  return crumb;
 }
+
+/** The names of the fields of a form, without those that have none; never their values. */
+function fieldsOf(form: unknown): string[] {
+  const elements = form instanceof HTMLFormElement ? Array.from(form.elements) : [];
+  const names = elements.map((element) => element.getAttribute("name") ?? "").filter(Boolean);
+  return [...new Set(names)].slice(0, MAX_FIELDS);
+}
+
+const withoutQuery = (url: unknown) => String(url).split(/[?#]/, 1)[0];
+
+/** Notes which forms are sent; the SDK does not. */
+export const formIntegration = (): Integration => ({
+  name: "Forms",
+  setup: () =>
+    addEventListener(
+      "submit",
+      (event) => addBreadcrumb({ category: "ui.submit" }, { event }),
+      true,
+    ),
+});

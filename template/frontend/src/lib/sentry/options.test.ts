@@ -1,6 +1,6 @@
 import environments from "@contracts/environments.json";
 import { describe, expect, it } from "vitest";
-import { ENVIRONMENTS, type Variables } from "../../config/env";
+import { ENVIRONMENTS, type Variables } from "../../config/variables";
 import { buildOptions } from "./options";
 
 const variables: Variables = {
@@ -8,6 +8,7 @@ const variables: Variables = {
   environment: "staging",
   release: "app@1.0.0",
   tracesSampleRate: undefined,
+  replaysOnErrorSampleRate: undefined,
   tunnel: "/api/v1/tunnel",
   orgId: "",
   sensitiveKeys: [],
@@ -26,6 +27,14 @@ describe("buildOptions", () => {
   it.each([0, 0.25])("lets the rate %d of the variables override the policy", (rate) => {
     const options = buildOptions({ ...variables, tracesSampleRate: rate }, environments.staging);
     expect(options.tracesSampleRate).toBe(rate);
+  });
+
+  it("sets nothing that the build has ruled out in plugins/slim.ts", () => {
+    const options = buildOptions(variables, environments.staging);
+    expect(options.traceLifecycle).toBe("static");
+    expect(options.tracesSampleRate).toEqual(expect.any(Number));
+    expect(options).not.toHaveProperty("beforeSendSpan");
+    expect(options).not.toHaveProperty("ignoreSpans");
   });
 
   it("has no release rather than an empty one", () => {

@@ -1,11 +1,12 @@
 import type { BrowserOptions } from "@sentry/react";
-import type { Variables } from "../../config/env";
+import type { Variables } from "../../config/variables";
 import { beforeBreadcrumb } from "./hooks";
 
 /** One row of `contracts/environments.json`, as far as the browser is concerned. Rates are 0 to 1. */
 export interface Policy {
   error_sample_rate: number;
   traces_sample_rate: number;
+  replays_on_error_sample_rate: number;
   max_breadcrumbs: number;
 }
 
@@ -21,6 +22,9 @@ export function buildOptions(variables: Variables, policy: Policy) {
     tunnel: variables.tunnel || undefined,
     sampleRate: policy.error_sample_rate,
     tracesSampleRate: variables.tracesSampleRate ?? policy.traces_sample_rate,
+    // Decided when the SDK starts, for all errors of a visit.
+    replaysOnErrorSampleRate:
+      variables.replaysOnErrorSampleRate ?? policy.replays_on_error_sample_rate,
     // Transactions are understood by every server; streamed spans need Sentry 26.4 or newer.
     traceLifecycle: "static",
     // Trace headers go to the own API and nowhere else; the pattern is matched against same-origin paths.

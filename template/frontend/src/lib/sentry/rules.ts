@@ -26,6 +26,7 @@ export interface Rules {
   sensitive_keys: string[];
   personal_keys: string[];
   harmless_keys: string[];
+  protocol_keys: string[];
   identifier_keys: string[];
   identifier_value: string;
   address_keys: string[];
@@ -68,14 +69,17 @@ export function wordsOf(key: string): string {
 
 /**
  * Returns a test that tells from its words whether a key holds a secret or something personal. The project's
- * own keys outrank the rules' harmless ones.
+ * own keys outrank the rules' harmless ones, not those of the protocol.
  */
 export function keyMatcher(rules: Rules, extraKeys: readonly string[] = []): IsSensitive {
   const own = extraKeys.map(wordsOf).filter((words) => words !== "");
   const joined = own.map((words) => words.replaceAll(" ", ""));
   const keys = [...rules.sensitive_keys, ...rules.personal_keys, ...own, ...joined];
   const spaced = keys.map((key) => ` ${key} `);
-  const harmless = new Set(rules.harmless_keys.filter((key) => !own.includes(key)));
+  const harmless = new Set([
+    ...rules.harmless_keys.filter((key) => !own.includes(key)),
+    ...rules.protocol_keys,
+  ]);
   return (words) => {
     const together = rules.harmless_parts.reduce(
       (text, part) => text.replaceAll(part, ""),

@@ -36,6 +36,13 @@ describe("the project's own keys", () => {
   });
 });
 
+describe("what the protocol needs", () => {
+  it.each(rules.protocol_keys)("no own key hides: %s", (key) => {
+    const own = new Scrubber(rules, [key, ...key.split(" ")]);
+    expect(own.scrub({ [key]: "x" })).toEqual({ [key]: "x" });
+  });
+});
+
 describe("the words of a key", () => {
   it.each([
     ["X-ApiKey", "x api key"],

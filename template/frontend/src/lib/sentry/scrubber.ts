@@ -73,6 +73,11 @@ export class Scrubber {
     return this.#scrub(value, NO_KEY, 0, { left: this.#rules.max_size });
   }
 
+  /** Returns a line of source code without secrets. */
+  scrubCode(text: string): string {
+    return this.#code.scrub(text);
+  }
+
   /** Scrubs what stands at `depth` under a key. */
   #scrub(value: unknown, key: Key, depth: number, budget: Budget): unknown {
     if (value === null || value === undefined || typeof value === "boolean") {
