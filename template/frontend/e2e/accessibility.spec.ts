@@ -34,6 +34,20 @@ for (const colorScheme of ["light", "dark"] as const) {
         await page.keyboard.press("Escape");
         await page.getByRole("button", { name: "Break the page" }).click();
         await page.getByRole("button", { name: "Tell us what happened" }).click();
+        await expect(page.getByLabel("What happened?")).toBeFocused();
+        await expectAccessible(page);
+        await expectNoOverflow(page);
+      });
+
+      test("so is what is shown when a part of it is missing", async ({ page, complaints }) => {
+        complaints.expected.push(/ERR_FAILED|dynamically imported module/);
+        await page.route(/assets\/(late|FeedbackForm)-.*js/, (route) => route.abort());
+        await page.goto("/e2e/orders/1");
+        await page.getByRole("link", { name: "Late page" }).click();
+        await expect(page.getByRole("heading", { name: "There is a new version" })).toBeFocused();
+        await expectAccessible(page);
+        await page.getByRole("button", { name: "Tell us what happened" }).click();
+        await expect(page.getByText("The form could not be loaded.")).toBeFocused();
         await expectAccessible(page);
         await expectNoOverflow(page);
       });
@@ -75,6 +89,19 @@ test("everything can be done with the keyboard", async ({ page, complaints }) =>
   await tabTo("Break the page");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { name: "Something went wrong" })).toBeFocused();
+  await tabTo("Copy IDs");
+  await tabTo("Tell us what happened");
+  await page.keyboard.press("Enter");
+  await expect(page.getByLabel("What happened?")).toBeFocused();
+  await tabTo("Cancel");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("button", { name: "Tell us what happened" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("The page broke");
+  await tabTo("Send");
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("Thank you")).toBeFocused();
+  await page.getByRole("heading", { name: "Something went wrong" }).focus();
   await tabTo("Try again");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { name: "Diagnostics" })).toBeVisible();

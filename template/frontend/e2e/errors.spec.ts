@@ -72,6 +72,43 @@ test("feedback from the error page belongs to the error", async ({ page, sink, c
   expect(feedback.contexts.feedback.associated_event_id).toBe(event.event_id);
 });
 
+test("an error page that breaks itself leaves nobody with an empty page", async ({
+  page,
+  complaints,
+}) => {
+  complaints.expected.push(BROKEN_PAGE, /no entropy/);
+  await page.goto("/");
+  await page.evaluate(() =>
+    Object.defineProperty(crypto, "getRandomValues", {
+      value: () => {
+        throw new Error("no entropy");
+      },
+    }),
+  );
+  await page.getByRole("button", { name: "Break the page" }).click();
+  await page.getByRole("button", { name: "Reload the page" }).click();
+  await expect(page.getByRole("heading", { name: "Diagnostics" })).toBeVisible();
+});
+
+test("feedback from before the SDK asks to keep the page open, and then arrives", async ({
+  page,
+  sink,
+}) => {
+  const release = await holdSdk(page);
+  await page.goto("/");
+  await page.getByRole("button", { name: "Send feedback" }).click();
+  await page.getByLabel("What happened?").fill("Early words");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page.getByRole("dialog")).toContainText("keep this page open");
+  release();
+  await expect(page.getByRole("dialog")).toContainText("Thank you");
+  await sink.wait(
+    BROWSER,
+    "feedback",
+    ({ contexts }) => contexts.feedback.message === "Early words",
+  );
+});
+
 test("an unknown address is explained and not reported", async ({ page, sink }) => {
   await page.goto("/no/such/page");
   await expect(page.getByRole("heading", { name: "There is no such page" })).toBeVisible();
@@ -271,9 +308,9 @@ test("events go through the API's tunnel, which passes on the page's envelope", 
   complaints.expected.push(/broke on purpose/);
   expect(await breakAndListen(page)).toEqual([new URL("/api/v1/tunnel", page.url()).href]);
   const { event_id: eventId } = await sink.wait(BROWSER, "event");
-  const found = (await sink.received()).find(({ body }) => body.includes(eventId));
+  const found = (await sink.received()).find(({ text }) => text.includes(eventId));
   expect(found?.agent).toBe("tunnel");
-  expect(JSON.parse(found?.body.split("\n", 1)[0] ?? "").dsn).toContain("sink@127.0.0.1");
+  expect(found?.header.dsn).toContain("sink@127.0.0.1");
 });
 
 test("a blocker that knows Sentry's addresses takes nothing", async ({
@@ -296,7 +333,7 @@ test.describe("without a tunnel", () => {
       expect(address).toContain(`${process.env.SINK_URL}/api/${BROWSER}/envelope/`);
     }
     const { event_id: eventId } = await sink.wait(BROWSER, "event");
-    const found = (await sink.received()).find(({ body }) => body.includes(eventId));
+    const found = (await sink.received()).find(({ text }) => text.includes(eventId));
     expect(found?.agent).toContain("Chrome/");
   });
 });

@@ -1,8 +1,5 @@
-import { test as base, expect, type Page } from "@playwright/test";
-import type { Received } from "./stack.ts";
-
-// biome-ignore lint/suspicious/noExplicitAny: Sentry's payloads, of which each test looks at a few fields.
-type Payload = any;
+import { test as base, expect, type Page, type Request } from "@playwright/test";
+import type { Payload, Received } from "./sink.ts";
 
 export const API = 1;
 export const BROWSER = 2;
@@ -10,15 +7,32 @@ export const BROWSER = 2;
 /** What arrived at the sink from the visits of one test; other tests may still have something on its way. */
 class Sink {
   readonly #traces = new Set<string>();
+  readonly #underWay = new Set<Request>();
 
-  /** Learns the traces of the visits from the requests of the page. */
+  /** Learns the traces of the visits from the requests of the page, and which envelopes are under way. */
   watch(page: Page): void {
     page.on("request", (request) => {
       const trace = request.headers()["sentry-trace"]?.split("-")[0];
       if (trace) {
         this.#traces.add(trace);
       }
+      if (/\/(tunnel|envelope\/)$/.test(new URL(request.url()).pathname)) {
+        this.#underWay.add(request);
+        // Not every page asks the API, and each navigation begins a trace of its own.
+        for (const [, id = ""] of (request.postData() ?? "").matchAll(/"trace_id":"(\w{32})"/g)) {
+          this.#traces.add(id);
+        }
+      }
     });
+    page.on("requestfinished", (request) => this.#underWay.delete(request));
+    page.on("requestfailed", (request) => this.#underWay.delete(request));
+    // Of the requests of a page that was left, nobody tells the end. Other navigations stay in their page.
+    page.on("domcontentloaded", () => this.#underWay.clear());
+  }
+
+  /** Waits until every envelope that the page has begun to send has arrived: they overtake each other. */
+  async settled(): Promise<void> {
+    await expect.poll(() => this.#underWay.size, "envelopes under way").toBe(0);
   }
 
   /** Everything that came since the tests began. */
@@ -30,8 +44,10 @@ class Sink {
   async items(project: number, type: string): Promise<Payload[]> {
     const envelopes = (await this.received()).filter((envelope) => envelope.project === project);
     return envelopes
-      .flatMap((envelope) => payloads(envelope.body, type))
-      .filter((payload) => this.#traces.has(payload.contexts?.trace.trace_id));
+      .flatMap((envelope) => envelope.items)
+      .filter((item) => item.header.type === type)
+      .map((item) => JSON.parse(item.text))
+      .filter(({ contexts, trace_id: id }) => this.#traces.has(contexts?.trace.trace_id ?? id));
   }
 
   /** Waits for an item of this type that matches, and returns it. */
@@ -42,26 +58,19 @@ class Sink {
   }
 }
 
-/** The payloads of one type in an envelope: a line of headers, then two lines for each item. */
-function payloads(envelope: string, type: string): Payload[] {
-  const lines = envelope
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  return lines.filter(
-    (_, index) => index >= 2 && index % 2 === 0 && lines[index - 1].type === type,
-  );
-}
-
 /** What the browser prints and throws; a test fails when there is more than it expects. */
 class Complaints {
   readonly expected: RegExp[] = [];
+  /** What the page's Content-Security-Policy has stopped; never expected by a pattern that expects anything. */
+  readonly violations: string[] = [];
   readonly #seen: string[] = [];
 
   watch(page: Page): void {
     page.on("pageerror", (error) => this.#seen.push(error.message));
     page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") {
+      if (/Content Security Policy/i.test(message.text())) {
+        this.violations.push(message.text());
+      } else if (message.type() === "error" || message.type() === "warning") {
         this.#seen.push(message.text());
       }
     });
@@ -97,18 +106,20 @@ export const test = base.extend<Fixtures>({
       complaints.watch(page);
       await use(complaints);
       expect(complaints.unexpected()).toEqual([]);
+      expect(complaints.violations).toEqual([]);
     },
     { auto: true },
   ],
 });
 
-/** Sends a feedback and waits for it: whatever was to be sent before it has arrived, too. */
+/** Sends a feedback and waits until it and whatever was sent before it has arrived. */
 export async function sendFeedback(page: Page, sink: Sink, message = "A last word"): Promise<void> {
   await page.getByRole("button", { name: "Send feedback" }).click();
   await page.getByLabel("What happened?").fill(message);
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await page.getByRole("button", { name: "Close" }).click();
   await sink.wait(BROWSER, "feedback");
+  await sink.settled();
 }
 
 export { expect, type Sink };

@@ -4,29 +4,22 @@
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer as createHttpServer, type IncomingMessage } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { build, preview } from "vite";
+import { build, type ProxyOptions, preview } from "vite";
+import { startSink } from "./sink.ts";
 
-const BACKEND = fileURLToPath(new URL("../../backend", import.meta.url));
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+const BACKEND = path("../../backend");
 /** Long, so that the page shows that it can bear it. */
 export const RELEASE = "the-name-of-a-project-that-goes-on-and-on@10.20.30+0123456789ab";
 export const ENVIRONMENT = "staging";
 /** How long the API may take to start, in milliseconds. */
 const PATIENCE = 60_000;
-
-/** An envelope as it arrived, uncompressed, and the project of the DSN it was sent to. */
-export interface Received {
-  project: number;
-  /** Who sent it: the browser itself, the API on its own behalf, or the API's tunnel. */
-  agent: string;
-  body: string;
-}
 
 export default async function startStack(): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), "e2e-"));
@@ -67,45 +60,6 @@ export default async function startStack(): Promise<() => Promise<void>> {
     throw error;
   }
   return stop;
-}
-
-/**
- * A server on the loopback that takes envelopes as Sentry does and keeps them.
- * `GET /received` tells what came.
- */
-async function startSink() {
-  const received: Received[] = [];
-  const server = createHttpServer(async (request, response) => {
-    const project = request.url?.match(/^\/api\/(\d+)\/envelope\//)?.[1];
-    const body = await read(request);
-    response.setHeader("access-control-allow-origin", "*");
-    if (project && request.method === "POST") {
-      const agent = request.headers["user-agent"] ?? "";
-      received.push({ project: Number(project), agent, body });
-      response.end();
-    } else {
-      response.end(JSON.stringify(received));
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  return { port, close: () => server.close() };
-}
-
-async function read(request: IncomingMessage): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of request) {
-    chunks.push(chunk);
-  }
-  const bytes = Buffer.concat(chunks);
-  switch (request.headers["content-encoding"]) {
-    case "gzip":
-      return gunzipSync(bytes).toString();
-    case "br":
-      return brotliDecompressSync(bytes).toString();
-    default:
-      return bytes.toString();
-  }
 }
 
 async function startApi(dsn: string, pageDsn: string) {
@@ -156,11 +110,20 @@ async function startPage(outDir: string, dsn: string, apiUrl: string, tunnel = "
     VITE_SENTRY_TUNNEL: tunnel,
   });
   const output = { outDir, emptyOutDir: true };
-  await build({ logLevel: "warn", build: output });
+  // The pages of the tests stand where those of the extensions do.
+  const alias = [{ find: /^\.\.\/extensions$/, replacement: path("./extension.tsx") }];
+  await build({ logLevel: "warn", build: output, resolve: { alias } });
   const port = await freePort();
-  const server = await preview({ logLevel: "warn", build: output, preview: { port } });
+  const proxy = { "/api": { configure: asManyPersons } };
+  const server = await preview({ logLevel: "warn", build: output, preview: { port, proxy } });
   return { url: `http://127.0.0.1:${port}`, stop: () => server.close() };
 }
+
+/** The tests are many persons, and the API takes only so much of one: each connection is told to have an address of its own. */
+const asManyPersons: ProxyOptions["configure"] = (proxy) =>
+  proxy.on("proxyReq", (request, { socket: { remotePort: port = 0 } }) =>
+    request.setHeader("x-forwarded-for", `10.0.${port >> 8}.${port & 255}`),
+  );
 
 const answers = (url: string) =>
   fetch(url).then(
