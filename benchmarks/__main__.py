@@ -9,10 +9,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import backend, generation, scrubber
+from benchmarks import backend, browser, generation, scrubber
 from benchmarks.table import Row, printed
 
-PARTS = {"generation": generation.measure, "backend": backend.measure, "scrubber": scrubber.measure}
+PARTS = {
+    "generation": generation.measure,
+    "backend": backend.measure,
+    "scrubber": scrubber.measure,
+    "browser": browser.measure,
+}
 
 
 def main() -> int:

@@ -105,8 +105,9 @@ def measure_cpu(project: Project, ingest: Ingest, folder: Path) -> Iterator[Row]
         small = cpu_of_requests(list(servers.values()), "/small", rounds=ROUNDS, turns=TURNS, requests=SMALL)
         yield ratio_row("empty DSN / no SDK", small, "empty", "plain", 1.05)
         for rate, limit in (("0.1", 1.0), ("1.0", 1.3)):
-            yield added_row(f"added to a small request, rate {rate}, ours / bare", small, rate, limit)
-        yield added_row("the same in the tenth of processes that profiles", small, "profiling", None)
+            name = f"added to a small request, rate {rate}, ours / bare"
+            yield added_row(name, small, f"ours {rate}", f"bare {rate}", limit)
+        yield added_row("the same in the tenth of processes that profiles", small, "ours profiling", "bare 0.1", None)
         for rate in ("0.1", "1.0"):
             added = 1000 * median(differences(small, f"ours {rate}", "empty"))
             yield Row(f"added to a small request, rate {rate}", added, "ms CPU", 5.0)
@@ -118,7 +119,7 @@ def measure_cpu(project: Project, ingest: Ingest, folder: Path) -> Iterator[Row]
             captured = ingest.arrived(name)["event"] - before[name]
             if captured < sent:
                 raise RuntimeError(f"Of {sent} errors of the server {name} only {captured} arrived.")
-        yield added_row("added by a captured error, ours / bare", failing, "0.1", 0.5)
+        yield added_row("added by a captured error, ours / bare", failing, "ours 0.1", "bare 0.1", 0.5)
 
 
 def measure_errors_of_others(project: Project, ingest: Ingest, folder: Path) -> Iterator[Row]:
@@ -173,11 +174,10 @@ def ratio_row(name: str, taken: Mapping[str, Sequence[float]], mine: str, other:
     return Row(name, ratio, "times", limit, f"{milliseconds(taken[mine])} against {milliseconds(taken[other])} ms CPU")
 
 
-def added_row(name: str, taken: Mapping[str, Sequence[float]], rate: str, limit: float | None) -> Row:
+def added_row(name: str, taken: Mapping[str, Sequence[float]], mine: str, other: str, limit: float | None) -> Row:
     """Return what the generated code adds beside what the bare SDK adds."""
-    bare_rate = rate if f"bare {rate}" in taken else "0.1"
-    ours, bare = differences(taken, f"ours {rate}", "empty"), differences(taken, f"bare {bare_rate}", "plain")
-    ratio = median(mine / other for mine, other in zip(ours, bare, strict=True))
+    ours, bare = differences(taken, mine, "empty"), differences(taken, other, "plain")
+    ratio = median(a / b for a, b in zip(ours, bare, strict=True))
     note = f"{milliseconds(ours)} against {milliseconds(bare)} ms CPU; without Sentry {milliseconds(taken['plain'])}"
     return Row(name, ratio, "times", limit, note)
 

@@ -50,11 +50,34 @@ def test_the_build_has_hidden_source_maps_with_debug_ids(name: str, installed: I
         assert source_map["debugId"] == debug_id.group(1), script
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_the_browser_tests_pass(name: str, installed: Installed) -> None:
-    output = installed(name).make("e2e", environment={"CHROMIUM_PATH": chromium_path()}).stdout
+@pytest.mark.parametrize(
+    ("name", "files"),
+    # Answers change names and texts in the page, which the hostile ones do most; no answer changes how it behaves.
+    [("default", []), ("hostile", []), ("minimal", ["diagnostics", "csp"]), ("full", ["diagnostics", "csp"])],
+)
+def test_the_browser_tests_pass(name: str, files: list[str], installed: Installed) -> None:
+    project = installed(name)
+    environment = {"CHROMIUM_PATH": chromium_path()}
+    if files:
+        output = project.run("npm", "--prefix", "frontend", "run", "e2e", "--", *files, environment=environment).stdout
+    else:
+        output = project.make("e2e", environment=environment).stdout
     assert re.search(r"\d+ passed", output)
     assert not re.search(r"\d+ (skipped|flaky|failed)", output)
+
+
+@pytest.mark.parametrize("name", ["default"])
+def test_sentry_costs_no_more_than_its_budget(name: str, installed: Installed) -> None:
+    assert "before first paint" in installed(name).make("size").stdout
+
+
+def test_a_broken_budget_is_told_with_its_number(restore: Project) -> None:
+    boot = restore.path / "frontend/src/lib/sentry/boot.ts"
+    line = 'import * as everything from "@sentry/core";\nObject.assign(window, { everything });\n'
+    boot.write_text(line + boot.read_text("utf-8"), "utf-8")
+    result = restore.make("size", check=False)
+    assert result.returncode != 0
+    assert re.search(r"before first paint: \d{5,} bytes after gzip -9, and the budget is 1536\.", result.stderr)
 
 
 def test_generated_documents_of_the_api_are_up_to_date(default_project: Project) -> None:

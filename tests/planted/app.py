@@ -500,6 +500,7 @@ async def spans() -> None:
             set_tag(name, value)
     with span("profiled", "task", {}):
         name = plant.one("profile.function", "github")
+        # Long enough for the profiler, which looks a hundred times a second, to see it.
         space: dict[str, Any] = {"time": time}
         exec(f"def {name}():\n    time.sleep(0.2)", space)  # noqa: S102 a function with a name that only code can make
         space[name]()
