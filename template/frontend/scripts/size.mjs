@@ -70,17 +70,21 @@ const total = (chunks) => [...chunks].reduce((sum, { code }) => sum + sizeOf(cod
 Object.assign(process.env, { VITE_SENTRY_RELEASE: "my-app@1.0.0+0123456789ab" });
 const output = await built(true);
 const html = output.find(({ fileName }) => fileName === "index.html").source;
+const withoutScript = html.replace(/<script>.*?<\/script>/s, "");
+if (withoutScript === html) {
+  throw new Error("index.html has no inline script, so nobody can tell its size");
+}
 const there = eagerChunks(output);
 const sizes = {
   "before first paint":
-    sizeOf(html) -
-    sizeOf(html.replace(/<script>.*?<\/script>/s, "")) +
-    total(there) -
-    total(eagerChunks(await built(false))),
+    sizeOf(html) - sizeOf(withoutScript) + total(there) - total(eagerChunks(await built(false))),
 };
 for (const [name, module] of Object.entries(LATER)) {
   const chunk = chunksOf(output).find(({ facadeModuleId }) => facadeModuleId?.endsWith(module));
-  const added = chunk ? [...closure(output, chunk)].filter((each) => !there.has(each)) : [];
+  if (!chunk) {
+    throw new Error(`${module} is no chunk of its own any more, so nobody can tell its size`);
+  }
+  const added = [...closure(output, chunk)].filter((each) => !there.has(each));
   sizes[name] = total(added);
   added.forEach((each) => void there.add(each));
 }

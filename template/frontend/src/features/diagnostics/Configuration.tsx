@@ -49,6 +49,7 @@ function Browser() {
           </Setting>
           <Setting name="Errors">{percent(settings.errorSampleRate)}</Setting>
           <Setting name="Traces">{percent(settings.tracesSampleRate)} of visits</Setting>
+          <Setting name="Replays">{percent(settings.replaysOnErrorSampleRate)} of visits</Setting>
           <Setting name="Sent via">
             {settings.tunnel ? <code>{settings.tunnel}</code> : "direct"}
           </Setting>

@@ -18,7 +18,7 @@ import { structureOf } from "./structure";
 
 /** Events a minute from one place, the same as in the API's limiter. */
 const BURST = 10;
-/** Events a minute from all places. The SDK's transport drops what is beyond 64 at once. */
+/** Events a minute from all places; half of what the offline store holds. */
 const TOTAL = 50;
 const WINDOW = 60;
 /** Events of one visit, however long the page stays open. */

@@ -169,6 +169,19 @@ describe("what leaves of a stack", () => {
     expect(framesOf()).toEqual([place(7, 8), place(5, 6), place(3, 4), place(1, 2)]);
   });
 
+  it("nothing of our own: what is thrown without a stack has no place, and what is captured so the caller's", async () => {
+    const { captureException, calls } = await importSentry();
+    captureException("in plain words");
+    const [, , , , caller] = calls[0] ?? [];
+    const ours = [1, 2].map((line) => `    at own (${SCRIPT}:${line}:1)`);
+    Object.assign(caller ?? {}, { stack: ["Error", ...ours, CHROMIUM].join("\n") });
+    const { report } = await import("./boot");
+    report("globalError", ["in plain words", new ErrorEvent("error")]);
+    leave();
+    expect([framesOf(0), framesOf(1)]).toEqual([[place(5, 6), place(3, 4), place(1, 2)], []]);
+    expect(Object.keys(events()[0])).not.toContain("dsn");
+  });
+
   const said = `    at secret (${location.origin}/secret.js:41:42)`;
   const bare = `secret@${location.origin}/secret.js:41:42`;
   const real = `    at f (${SCRIPT}:1:2)`;

@@ -48,6 +48,16 @@ function framesOf(stack: string, message: string): Frame[] {
   return frames;
 }
 
+/** Where something was thrown, or captured if it has no stack of its own: our own two frames are no place of it. */
+function placesOf(verb: Call[0], thrown: Partial<Error>, caller?: Error): Frame[] {
+  if (typeof thrown.stack === "string") {
+    return framesOf(thrown.stack, `${thrown.message}`);
+  }
+  return caller?.stack && verb !== "globalError"
+    ? framesOf(caller.stack, caller.message).slice(0, -2)
+    : [];
+}
+
 /** The API has reported errors with an event id itself, and nobody reports what was given up on purpose. */
 const isFiltered = ({ name, eventId }: { name?: unknown; eventId?: unknown }) =>
   name === "AbortError" || Boolean(eventId);
@@ -58,10 +68,11 @@ function sendBare([verb, [error], [time], event_id, caller]: Call): boolean {
   if (isFiltered(thrown)) {
     return false;
   }
-  const { message, stack } = typeof thrown.stack === "string" ? thrown : (caller ?? thrown);
-  const head = { ...env, event_id };
+  const { dsn, environment, release } = env;
   const event = {
-    ...head,
+    event_id,
+    environment,
+    release: release || undefined,
     timestamp: time / 1000,
     platform: "javascript",
     contexts: { trace },
@@ -71,7 +82,7 @@ function sendBare([verb, [error], [time], event_id, caller]: Call): boolean {
           type: /^[A-Z]\w*$/.test(`${thrown.name}`) ? `${thrown.name}` : "Error",
           value: "[Filtered:unload]",
           mechanism: { type: verb, handled: verb !== "globalError" },
-          stacktrace: { frames: framesOf(`${stack}`, `${message}`) },
+          stacktrace: { frames: placesOf(verb, thrown, caller) },
         },
       ],
     },
@@ -79,7 +90,7 @@ function sendBare([verb, [error], [time], event_id, caller]: Call): boolean {
   return navigator.sendBeacon(
     env.tunnel ||
       env.dsn.replace(/(\w+)(?::\w*)?@(.+\/)(\d+)$/, "$2api/$3/envelope/?sentry_key=$1"),
-    [head, { type: "event" }, event].map((line) => JSON.stringify(line)).join("\n"),
+    [{ dsn, event_id }, { type: "event" }, event].map((line) => JSON.stringify(line)).join("\n"),
   );
 }
 

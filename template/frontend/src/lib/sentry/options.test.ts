@@ -21,12 +21,14 @@ describe("buildOptions", () => {
     expect(options.environment).toBe(environment);
     expect(options.sampleRate).toBe(policy.error_sample_rate);
     expect(options.tracesSampleRate).toBe(policy.traces_sample_rate);
+    expect(options.replaysOnErrorSampleRate).toBe(policy.replays_on_error_sample_rate);
     expect(options.maxBreadcrumbs).toBe(policy.max_breadcrumbs);
   });
 
   it.each([0, 0.25])("lets the rate %d of the variables override the policy", (rate) => {
-    const options = buildOptions({ ...variables, tracesSampleRate: rate }, environments.staging);
-    expect(options.tracesSampleRate).toBe(rate);
+    const rates = { tracesSampleRate: rate, replaysOnErrorSampleRate: rate };
+    const options = buildOptions({ ...variables, ...rates }, environments.staging);
+    expect(options).toMatchObject(rates);
   });
 
   it("sets nothing that the build has ruled out in plugins/slim.ts", () => {

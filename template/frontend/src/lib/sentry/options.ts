@@ -11,7 +11,7 @@ export interface Policy {
 }
 
 /**
- * The SDK's options for this build and its environment. Pure.
+ * The SDK's options for a page with these variables. Pure.
  * https://docs.sentry.io/platforms/javascript/guides/react/configuration/options/
  */
 export function buildOptions(variables: Variables, policy: Policy) {

@@ -3,7 +3,7 @@ import type { Client, Integration } from "@sentry/core";
 import { getCurrentScope, type Span } from "@sentry/react";
 
 /** The route of a path, such as `/orders/:orderId` for `/orders/8841`; undefined when there is none. */
-export type DescribeRoute = (path: string) => string | undefined;
+type DescribeRoute = (path: string) => string | undefined;
 
 /** How Sentry learns that a name is a route's, and not an address. */
 const SOURCE = "sentry.segment.name.source";

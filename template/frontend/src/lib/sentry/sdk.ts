@@ -35,11 +35,12 @@ export { startSpan } from "@sentry/react";
 export { outcomeOf, REASONS } from "./outcomes";
 
 /** What the browser's SDK runs with, for people to see. */
-export interface BrowserSettings {
+interface BrowserSettings {
   environment: string;
   release: string;
   errorSampleRate: number;
   tracesSampleRate: number;
+  replaysOnErrorSampleRate: number;
   /** Where events go; empty means straight to Sentry. */
   tunnel: string;
 }
@@ -51,6 +52,7 @@ export const settings: BrowserSettings = {
   release: env.release,
   errorSampleRate: options.sampleRate,
   tracesSampleRate: options.tracesSampleRate,
+  replaysOnErrorSampleRate: options.replaysOnErrorSampleRate,
   tunnel: env.tunnel,
 };
 

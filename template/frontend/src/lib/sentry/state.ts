@@ -9,7 +9,7 @@ const MAX_KEYS = 200;
 /** What somebody wrote into the program. Other keys are data: of a dictionary of people, for example. */
 const NAME = /^(?!.*\d{4})[a-z_$][\w$]{0,39}$/i;
 
-export type StateProvider = () => unknown;
+type StateProvider = () => unknown;
 
 const providers = new Map<string, StateProvider>();
 

@@ -1,4 +1,4 @@
-/** The one way out: every item of every envelope passes here and is redacted, or it does not leave. */
+/** The SDK's one way out: every item of every envelope passes here and is redacted, or it does not leave. */
 import rules from "@contracts/scrubber.json";
 import { type EnvelopeItemType, envelopeItemTypeToDataCategory } from "@sentry/core";
 import type { BrowserOptions } from "@sentry/react";
