@@ -480,21 +480,23 @@ test("what happens offline arrives when the browser is back online", async ({
   await throwError(page, "while offline, password=hunter22");
   await expect(page.getByRole("log")).toContainText("stored in this browser");
   const after = Date.now() / 1000;
-  const stored = await page.evaluate(async () => {
-    const answer = <T>(request: IDBRequest<T>) =>
-      new Promise<T>((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error);
-      });
-    const database = await answer(indexedDB.open("sentry-offline"));
-    const store = database.transaction("queue").objectStore("queue");
-    const values: (string | BufferSource)[] = await answer(store.getAll());
-    return values.map((value) =>
-      typeof value === "string" ? value : new TextDecoder().decode(value),
-    );
-  });
-  expect(stored.join()).toContain("while offline, password=[Filtered]");
-  expect(stored.join()).not.toContain("hunter22");
+  const stored = () =>
+    page.evaluate(async () => {
+      const answer = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const database = await answer(indexedDB.open("sentry-offline"));
+      const store = database.transaction("queue").objectStore("queue");
+      const values: (string | BufferSource)[] = await answer(store.getAll());
+      return values
+        .map((value) => (typeof value === "string" ? value : new TextDecoder().decode(value)))
+        .join();
+    });
+  // The page says so when the store begins to write.
+  await expect.poll(stored).toContain("while offline, password=[Filtered]");
+  expect(await stored()).not.toContain("hunter22");
   await context.setOffline(false);
   const event = await sink.wait(BROWSER, "event");
   expect(event.timestamp).toBeGreaterThanOrEqual(before);
