@@ -40,14 +40,15 @@ class Sink {
     return (await fetch(`${process.env.SINK_URL}/received`)).json();
   }
 
-  /** The payloads of one type of item that a project got from this test so far. */
+  /** The payloads of one type of item that a project got from this test so far, in the order in which they happened. */
   async items(project: number, type: string): Promise<Payload[]> {
     const envelopes = (await this.received()).filter((envelope) => envelope.project === project);
     return envelopes
       .flatMap((envelope) => envelope.items)
       .filter((item) => item.header.type === type)
       .map((item) => JSON.parse(item.text))
-      .filter(({ contexts, trace_id: id }) => this.#traces.has(contexts?.trace.trace_id ?? id));
+      .filter(({ contexts, trace_id: id }) => this.#traces.has(contexts?.trace.trace_id ?? id))
+      .sort((one, other) => momentOf(one) - momentOf(other));
   }
 
   /** Waits for an item of this type that matches, and returns it. */
@@ -57,6 +58,10 @@ class Sink {
     return find();
   }
 }
+
+/** In seconds since 1970; the API writes it as text. */
+const momentOf = ({ timestamp }: Payload): number =>
+  typeof timestamp === "string" ? Date.parse(timestamp) / 1000 : (timestamp ?? 0);
 
 /** What the browser prints and throws; a test fails when there is more than it expects. */
 class Complaints {
