@@ -9,12 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import backend, browser, generation, scrubber
+from benchmarks import backend, browser, database, generation, scrubber
 from benchmarks.table import Row, printed
 
 PARTS = {
     "generation": generation.measure,
     "backend": backend.measure,
+    "database": database.measure,
     "scrubber": scrubber.measure,
     "browser": browser.measure,
 }

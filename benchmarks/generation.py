@@ -10,13 +10,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import yaml
+
 from benchmarks.table import Row, interleaved
+from harness.limits import file_limit
 from harness.project import EXAMPLES
-from harness.releases import IDENTITY, candidate, git
+from harness.releases import IDENTITY, candidate, git, releases
 
 ROUNDS = 7
-OWN_COST_LIMIT = 1.6
-FILE_LIMIT = 168
+OWN_COST_LIMIT = 1.7
 
 
 def measure(folder: Path) -> Iterator[Row]:
@@ -41,22 +43,34 @@ def measure(folder: Path) -> Iterator[Row]:
     yield Row("the same tree / one file", copier_itself / base, "times", None, "what Copier itself spends")
     for name in names:
         count = sum(path.is_file() for path in (folder / name).rglob("*"))
-        yield Row(f"files, {name} answers", count, "files", FILE_LIMIT)
-    yield from measure_update(template, folder / "updated", base)
+        chosen = yaml.safe_load((folder / name / ".copier-answers.yml").read_text("utf-8"))["extensions"]
+        yield Row(f"files, {name} answers", count, "files", file_limit(len(chosen)))
+    yield from measure_updates(template, copying(one, folder / "out"), folder)
 
 
-def measure_update(template: Path, destination: Path, base: float) -> Iterator[Row]:
-    """Yield the row of an update that changes nothing, which renders the project three times."""
-    copying(template, destination)()
+def measure_updates(template: Path, base: Callable[[], None], folder: Path) -> Iterator[Row]:
+    """Yield the rows of updates, which render three times: one that changes nothing, and one from each release."""
+    starts = {"HEAD": "HEAD", **{version: f"v{version}" for version in releases()}}
+    actions = [updating(template, folder / f"from-{name}", version) for name, version in starts.items()]
+    one_file, *taken = interleaved([base, *actions], 3)
+    for name, seconds in zip(starts, taken, strict=True):
+        note = f"{seconds:.2f} s against {one_file:.2f} s"
+        yield Row(f"copier update, {name} to HEAD / copy of one file", seconds / one_file, "times", None, note)
+
+
+def updating(template: Path, destination: Path, version: str) -> Callable[[], None]:
+    """Return an action that updates a project of a version to the present state, each time from the start."""
+    run_copier("copy", "--defaults", "--quiet", "--vcs-ref", version, str(template), str(destination))
     git("init", "--quiet", cwd=destination)
     git("add", "--all", cwd=destination)
     git(*IDENTITY, "commit", "--quiet", "--message", "Start", cwd=destination)
 
     def update() -> None:
+        git("reset", "--quiet", "--hard", cwd=destination)
+        git("clean", "--quiet", "-d", "--force", cwd=destination)
         run_copier("update", "--defaults", "--quiet", "--vcs-ref", "HEAD", str(destination))
 
-    (seconds,) = interleaved([update], 3)
-    yield Row("copier update, default answers / one file", seconds / base, "times", None, f"{seconds:.2f} s")
+    return update
 
 
 def placeholder_template(folder: Path, files: list[Path]) -> Path:

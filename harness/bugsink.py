@@ -4,12 +4,10 @@ Its licence (PolyForm Shield) allows that; nothing that is generated depends on 
 a virtual environment of its own below ``.cache``, beside a database that is migrated once and copied at each start.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +16,9 @@ from typing import Any
 
 import httpx
 
+from harness.cache import cached
 from harness.processes import HOST, free_port, serving
-from harness.project import ROOT
 
-CACHE = ROOT / ".cache"
 REQUIREMENTS = Path(__file__).with_name("bugsink-requirements.txt")
 
 # The server is new at each start and heard on the loopback interface only, so its token is no secret.
@@ -123,17 +120,12 @@ def _listed(api: httpx.Client, path: str, **query: str | int) -> list[dict[str, 
 def _installed() -> Path:
     """Return the folder of the environment and the empty database, made on first use."""
     recipe = REQUIREMENTS.read_text("utf-8") + SETTINGS + GRANT + sys.version
-    place = CACHE / f"bugsink-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    if not place.exists():
-        CACHE.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as unfinished:
-            made = Path(unfinished) / "bugsink"
-            _install(made / "venv", made / "empty")
-            made.rename(place)  # only a finished one gets the name, so an interrupted start does no harm
-    return place
+    return cached("bugsink", recipe, _install)
 
 
-def _install(environment: Path, empty: Path) -> None:
+def _install(folder: Path) -> Path:
+    made = folder / "bugsink"
+    environment, empty = made / "venv", made / "empty"
     empty.mkdir(parents=True)
     (empty / "bugsink_conf.py").write_text(SETTINGS, "utf-8")
     uv = [sys.executable, "-m", "uv", "--quiet"]
@@ -147,3 +139,4 @@ def _install(environment: Path, empty: Path) -> None:
         [python, "-m", "django", "shell", "--verbosity=0", "--command", GRANT],
     ):
         subprocess.run(command, cwd=empty, env={**os.environ, **DJANGO}, stdin=subprocess.DEVNULL, check=True)
+    return made

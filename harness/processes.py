@@ -4,10 +4,13 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler
 from typing import TypeVar
 
 import httpx
@@ -111,8 +114,13 @@ def group_ended(process: "subprocess.Popen[bytes]") -> bool:
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the present environment without the developer's own Sentry settings, and with ``more``."""
-    own = {name: value for name, value in os.environ.items() if "SENTRY" not in name and name != "ENVIRONMENT"}
+    """Return the present environment without Sentry's settings and those of a pipeline, and with ``more``."""
+    foreign = ("GITHUB_", "CI_")
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if "SENTRY" not in name and name != "ENVIRONMENT" and not name.startswith(foreign)
+    }
     return {**own, **(more or {})}
 
 
@@ -147,3 +155,20 @@ def serving(
         yield process
     finally:
         stop(process)
+
+
+@contextmanager
+def handling(handler: Callable[..., BaseRequestHandler]) -> Iterator[int]:
+    """Run an HTTP server of this process on a free port for the length of a ``with`` block, entered with its port.
+
+    Each request has a thread of its own; those that hang are left behind.
+    """
+    with ThreadingHTTPServer((HOST, 0), handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,5 +1,7 @@
 """Render projects from the template and run their commands."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +49,22 @@ class Project:
     ) -> "subprocess.CompletedProcess[str]":
         """Run ``make`` with targets of the project's Makefile."""
         return self.run("make", "--no-print-directory", *targets, environment=environment, check=check)
+
+    def link_packages(self, other: "Project") -> None:
+        """Give this project the installed packages of another's page, without a copy of each file.
+
+        Raises:
+            AssertionError: their lock files differ.
+        """
+        own, others = self.path / "frontend", other.path / "frontend"
+        lock = "package-lock.json"
+        if (own / lock).read_bytes() != (others / lock).read_bytes():
+            raise AssertionError(f"{self.path} has not the {lock} of {other.path}")
+        # What tools keep there is of one project.
+        ignored = shutil.ignore_patterns(".vite*", ".ready")
+        modules = own / "node_modules"
+        shutil.copytree(others / "node_modules", modules, symlinks=True, copy_function=os.link, ignore=ignored)
+        (modules / ".ready").touch()
 
     def has_changes(self) -> bool:
         """Say whether something is not yet recorded in the project's git repository."""

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from harness.processes import HOST, poll
+from harness.processes import HOST, handling, poll
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,9 @@ def receiving() -> Iterator[Sink]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # An answer is two writes: without this the second waits 40 ms for the other side to acknowledge the first, and
+        # an application that ends may have too little time to send what it has.
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -125,15 +128,9 @@ def receiving() -> Iterator[Sink]:
         def log_message(self, *arguments: object) -> None:
             """Keep the output of the tests clean."""
 
-    with ThreadingHTTPServer((HOST, 0), Handler) as server:
-        server.daemon_threads = True
-        sink.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with handling(Handler) as sink.port:
         try:
             yield sink
         finally:
             sink.stopping.set()
             sink.answering.set()
-            server.shutdown()
-            thread.join()

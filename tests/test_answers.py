@@ -1,19 +1,15 @@
 """The questions: few, harmless, explained, and refused with a sentence when the answer is bad."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from copier import run_copy
 
 from harness.project import ROOT, example
+from tests.questions import ASKED, COMPUTED, ask
 
 COPIER: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
-QUESTIONS = {name: question for name, question in COPIER.items() if not name.startswith("_")}
-ASKED = {name: question for name, question in QUESTIONS.items() if question.get("when") is not False}
-COMPUTED = QUESTIONS.keys() - ASKED.keys()
 FREE_TEXTS = ["project_name", "project_description", "author_name"]
 SHORT_NAMES = ["project_slug", "sentry_organization", "sentry_backend_project", "sentry_frontend_project"]
 
@@ -71,31 +67,13 @@ def refusals() -> list[Any]:
     return [pytest.param(name, answer, id=f"{name}-{label}") for name, label, answer in cases]
 
 
-@pytest.fixture(scope="session")
-def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A template with the real questions and nothing but the answers file, so that asking is quick."""
-    folder = tmp_path_factory.mktemp("questions")
-    answers_file = "{{ _copier_conf.answers_file }}.jinja"
-    (folder / "template").mkdir()
-    for name in ("copier.yml", "validators.jinja", f"template/{answers_file}"):
-        shutil.copy(ROOT / name, folder / name)
-    return folder
-
-
-def ask(questions: Path, destination: Path, **answers: str) -> dict[str, Any]:
-    """Answer the questions and return what is remembered."""
-    run_copy(str(questions), destination, data=answers, defaults=True, quiet=True, overwrite=True)
-    remembered: dict[str, Any] = yaml.safe_load((destination / ".copier-answers.yml").read_text("utf-8"))
-    return {name: answer for name, answer in remembered.items() if not name.startswith("_")}
-
-
 @pytest.mark.parametrize(("question", "answer"), refusals())
 def test_a_bad_answer_is_refused_with_a_sentence_and_writes_nothing(
     question: str, answer: str, questions: Path, tmp_path: Path
 ) -> None:
     destination = tmp_path / "project"
     with pytest.raises(ValueError, match=f"Validation error for question '{question}': Use ") as refusal:
-        ask(questions, destination, sentry_host="custom", **{question: answer})
+        ask(questions, destination, {"sentry_host": "custom", question: answer})
     assert str(refusal.value).strip().count("\n") == 0
     assert not destination.exists()
 
@@ -115,17 +93,17 @@ def test_a_bad_answer_is_refused_with_a_sentence_and_writes_nothing(
     ],
 )
 def test_the_slug_is_derived_from_any_name(name: str, slug: str, questions: Path, tmp_path: Path) -> None:
-    assert ask(questions, tmp_path, project_name=name)["project_slug"] == slug
+    assert ask(questions, tmp_path, {"project_name": name})["project_slug"] == slug
 
 
 @pytest.mark.parametrize("name", ["default", "minimal", "full", "hostile"])
 def test_an_example_gives_the_answers_it_states(name: str, questions: Path, tmp_path: Path) -> None:
-    answers = ask(questions, tmp_path, **{key: str(value) for key, value in example(name).items()})
+    answers = ask(questions, tmp_path, example(name))
     assert answers.items() >= example(name).items()
 
 
 def test_the_usual_answers_take_at_most_a_dozen_prompts(questions: Path, tmp_path: Path) -> None:
-    assert len(ask(questions, tmp_path)) <= 12
+    assert len(ask(questions, tmp_path, {})) <= 12
 
 
 def test_every_question_is_explained_has_a_default_and_is_validated() -> None:
@@ -137,7 +115,7 @@ def test_every_question_is_explained_has_a_default_and_is_validated() -> None:
 
 
 def test_nothing_secret_is_asked_and_nothing_computed_is_stored(questions: Path, tmp_path: Path) -> None:
-    answers = ask(questions, tmp_path, sentry_host="custom")
+    answers = ask(questions, tmp_path, {"sentry_host": "custom"})
     assert answers.keys() == ASKED.keys()
     assert not [name for name in ASKED if "token" in name or "dsn" in name or "password" in name or "secret" in name]
     assert not answers.keys() & COMPUTED

@@ -74,23 +74,25 @@ def server(default_project: Project, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def build(default_project: Project, server: Bugsink) -> Build:
+def build(default_project: Project, server: Bugsink) -> Iterator[Build]:
     default_project.make(
         "build",
         environment={"VITE_SENTRY_DSN": server.frontend.dsn, "VITE_SENTRY_ENVIRONMENT": ENVIRONMENT},
     )
 
     def upload(url: str, token: str) -> Upload:
-        environment = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token}
+        environment = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token, "SENTRY_PATIENCE": "10"}
         process = default_project.make("sourcemaps", environment=environment, check=False)
         return Upload(process.returncode, process.stdout + process.stderr, source_maps(default_project))
 
-    return Build(
+    yield Build(
         built_maps=source_maps(default_project),
         refused=upload(server.url, "0" * 40),
         unreachable=upload(f"http://{HOST}:{free_port()}", server.token),
         accepted=upload(server.url, server.token),
     )
+    # The next tests build the project anew, which is then no longer what was uploaded.
+    (default_project.path / "release/uploaded.json").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +165,8 @@ def contract(project: Project) -> dict[str, Any]:
 
 
 def source_maps(project: Project) -> list[str]:
-    dist = project.path / "frontend/dist"
-    return sorted(str(path.relative_to(dist)) for path in dist.rglob("*.map"))
+    folders = (project.path / "release", project.path / "frontend/dist")
+    return sorted(str(path.relative_to(project.path)) for folder in folders for path in folder.rglob("*.map"))
 
 
 def port_of(url: str) -> str:
@@ -196,7 +198,7 @@ def line_that(does: str, files: Iterable[Path]) -> tuple[Path, int, str]:
 @pytest.mark.parametrize(("kind", "reason"), [("refused", "401"), ("unreachable", "connect")])
 def test_upload_that_fails_says_so_and_keeps_the_source_maps(build: Build, kind: str, reason: str) -> None:
     upload: Upload = getattr(build, kind)
-    sentence = r"^The source maps of \S+ were not uploaded, and are still in frontend/dist\.$"
+    sentence = r"^The source maps of \S+ were not uploaded, and are still in release/sourcemaps\.$"
     assert upload.code != 0, upload.output
     assert re.search(sentence, upload.output, re.MULTILINE), upload.output
     assert reason in upload.output

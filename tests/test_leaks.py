@@ -67,6 +67,11 @@ class Way:
         """Whether personal data may leave."""
         return "SENTRY_SEND_DEFAULT_PII" in self.environment
 
+    @property
+    def profiled(self) -> bool:
+        """Whether every transaction is profiled."""
+        return "SENTRY_PROFILES_SAMPLE_RATE" in self.environment or "profile_session_sample_rate" in self.options
+
 
 def ways() -> Iterator[Way]:
     for server, environment in [*product(["uvicorn"], ENVIRONMENTS), ("hypercorn", "production")]:
@@ -179,6 +184,9 @@ def run(way: Way, backend: Path, logs: Path) -> Run:
             [*command, "app.planted.app:app"], f"{url}/planted/scenes", cwd=backend, log=log, environment=environment
         ):
             plant = visit(url)
+            if way.profiled:
+                # The profiler's own thread hands a profile over when it next looks, which a server may not wait for.
+                sink.wait_for("profile_chunk")
         planted = [canary(*name) for name in sorted(plant.planted)]
         return Run(way, [*planted, *LITERALS], list(sink.deliveries), log.read_text("utf-8", errors="replace"))
 

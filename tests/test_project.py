@@ -8,60 +8,73 @@ from pathlib import Path
 import pytest
 
 from harness.browser import chromium_path
+from harness.matrix import SAME_EVERYWHERE, leaving_out
 from harness.processes import HOST, free_port
 from harness.project import Project, example, render
 from tests.conftest import Installed
 
 EXAMPLES = ["default", "minimal", "full", "hostile"]
+# The others run all of the checks in their pipelines: default in test_github.py, full in test_gitlab.py. Which other
+# answers meet is computed: test_matrix.py.
+WITHOUT_PIPELINE = ["minimal", "hostile"]
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", WITHOUT_PIPELINE)
 def test_lint_finds_nothing(name: str, installed: Installed) -> None:
     installed(name).make("lint")
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+# That lint finds nothing says the same of the others.
+@pytest.mark.parametrize("name", ["hostile"])
 def test_the_formatters_change_nothing(name: str, installed: Installed) -> None:
     project = installed(name)
     project.make("format")
     assert project.run("git", "status", "--porcelain").stdout == ""
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", WITHOUT_PIPELINE)
 def test_the_unit_tests_pass(name: str, installed: Installed) -> None:
-    output = installed(name).make("test").stdout
+    output = installed(name).make("test", environment=leaving_out(SAME_EVERYWHERE)).stdout
     assert re.search(r"\d+ passed", output)
     assert "skipped" not in output
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_build_has_hidden_source_maps_with_debug_ids(name: str, installed: Installed) -> None:
+def test_the_build_has_debug_ids_and_its_source_maps_are_not_served(name: str, installed: Installed) -> None:
     project = installed(name)
-    project.make("build")
+    project.make("build", "release-check")
     dist = project.path / "frontend/dist"
     scripts = sorted(dist.rglob("*.js"))
     assert scripts
+    assert list(dist.rglob("*.map")) == []
     for script in scripts:
         text = script.read_text("utf-8")
         assert "sourceMappingURL" not in text, script
         debug_id = re.search(r"^//# debugId=([0-9a-f-]{36})$", text, re.MULTILINE)
         assert debug_id, script
-        source_map = json.loads(script.with_name(f"{script.name}.map").read_text("utf-8"))
-        assert source_map["debugId"] == debug_id.group(1), script
+        source_map = project.path / "release/sourcemaps" / f"{script.relative_to(dist)}.map"
+        assert json.loads(source_map.read_text("utf-8"))["debugId"] == debug_id.group(1), script
+
+
+def test_a_worker_has_a_debug_id_too(restore: Project) -> None:
+    frontend = restore.path / "frontend"
+    (frontend / "src/job.worker.ts").write_text('self.postMessage("done");\n', "utf-8")
+    with (frontend / "src/main.tsx").open("a", encoding="utf-8") as main:
+        main.write('new Worker(new URL("./job.worker.ts", import.meta.url), { type: "module" });\n')
+    restore.make("build")
+    record = json.loads((restore.path / "release/build.json").read_text("utf-8"))
+    (worker,) = [name for name in record["debug_ids"] if "job.worker" in name]
+    assert (restore.path / f"release/sourcemaps/{worker}.map").is_file()
 
 
 @pytest.mark.parametrize(
     ("name", "files"),
     # Answers change names and texts in the page, which the hostile ones do most; no answer changes how it behaves.
-    [("default", []), ("hostile", []), ("minimal", ["diagnostics", "csp"]), ("full", ["diagnostics", "csp"])],
+    [("hostile", ["accessibility", "csp", "diagnostics", "errors"]), ("minimal", ["diagnostics", "csp"])],
 )
 def test_the_browser_tests_pass(name: str, files: list[str], installed: Installed) -> None:
-    project = installed(name)
-    environment = {"CHROMIUM_PATH": chromium_path()}
-    if files:
-        output = project.run("npm", "--prefix", "frontend", "run", "e2e", "--", *files, environment=environment).stdout
-    else:
-        output = project.make("e2e", environment=environment).stdout
+    command = ("npm", "--prefix", "frontend", "run", "e2e", "--", *files)
+    output = installed(name).run(*command, environment={"CHROMIUM_PATH": chromium_path()}).stdout
     assert re.search(r"\d+ passed", output)
     assert not re.search(r"\d+ (skipped|flaky|failed)", output)
 
@@ -115,7 +128,7 @@ def test_everything_works_in_a_folder_with_spaces_and_without_an_installed_uv(te
     project.make("build", "release", environment=environment)
     assert (project.path / ".tools/bin/uv").exists()
 
-    unreachable = {"SENTRY_URL": f"http://{HOST}:{free_port()}", "SENTRY_AUTH_TOKEN": "none"}
+    unreachable = {"SENTRY_URL": f"http://{HOST}:{free_port()}", "SENTRY_AUTH_TOKEN": "none", "SENTRY_PATIENCE": "10"}
     upload = project.make("sourcemaps", environment=environment | unreachable, check=False)
     assert upload.returncode != 0
-    assert "were not uploaded, and are still in frontend/dist" in upload.stderr
+    assert "were not uploaded, and are still in release/sourcemaps" in upload.stderr

@@ -14,12 +14,12 @@ import yaml
 from copier import run_copy
 from pytest_copier.plugin import CopierFixture
 
+from harness.limits import file_limit
 from harness.project import ROOT, Project, example
 from tests.conftest import Installed
 
 TEMPLATE = ROOT / "template"
 EXAMPLES = ["default", "minimal", "full", "hostile"]
-FILE_LIMIT = 168
 JINJA_LEFT = re.compile(r"\{%|%\}|\{#|#\}|\{\{ *[a-z_.]+ *(\||\}\})")
 RESERVED_ON_WINDOWS = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
@@ -62,7 +62,9 @@ def test_no_jinja_is_left(name: str, rendered: Installed) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_project_is_small(name: str, rendered: Installed) -> None:
-    assert len(files(rendered(name))) <= FILE_LIMIT
+    project = rendered(name)
+    answers: dict[str, Any] = yaml.safe_load((project.path / ".copier-answers.yml").read_text("utf-8"))
+    assert len(files(project)) <= file_limit(len(answers["extensions"]))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -142,18 +144,20 @@ def test_markup_in_a_name_stays_text_in_the_page_and_in_the_readme(rendered: Ins
 
 
 @pytest.mark.parametrize(
-    ("answers", "present", "absent"),
+    ("host", "present"),
     [
-        ({"repository_host": "github"}, ".github/workflows/ci.yml", ".gitlab-ci.yml"),
-        ({"repository_host": "gitlab"}, ".gitlab-ci.yml", ".github"),
+        ("github", {".github/workflows/ci.yml"}),
+        ("gitlab", {".gitlab-ci.yml", "renovate.json"}),
+        ("none", set()),
     ],
 )
 def test_only_the_pipeline_of_the_chosen_host_is_there(
-    answers: dict[str, str], present: str, absent: str, copier: CopierFixture, tmp_path: Path
+    host: str, present: set[str], copier: CopierFixture, tmp_path: Path
 ) -> None:
-    project = copier.copy(tmp_path / "project", **answers)
-    assert (project.path / present).is_file()
-    assert not (project.path / absent).exists()
+    written = {path.as_posix() for path in files(Project(copier.copy(tmp_path / "project", repository_host=host).path))}
+    pipelines = {name for name in written if name.startswith((".github/", ".gitlab")) or name == "renovate.json"}
+    assert present <= pipelines
+    assert {name.partition("/")[0] for name in pipelines} == {name.partition("/")[0] for name in present}
 
 
 @pytest.mark.parametrize(
@@ -221,3 +225,16 @@ def test_containers_take_every_variable_of_the_page_when_they_start(rendered: In
     # The release is the only one that belongs to the build.
     arguments = re.findall(r"^ARG (.+)$", (project / "frontend/Dockerfile").read_text("utf-8"), re.MULTILINE)
     assert arguments == list(web["build"]["args"]) == ["SENTRY_RELEASE"]
+
+
+def test_a_deploy_takes_every_variable_of_the_guide(copier: CopierFixture, tmp_path: Path) -> None:
+    # Those of extensions come in DEPLOY_VARIABLES; test_composition.py looks for them.
+    project = copier.copy(tmp_path / "project", extensions=[]).path
+    guide = (project / "docs/configuration.md").read_text("utf-8").partition("## Backend")[2].partition("## Page")[0]
+    api = yaml.safe_load((project / "compose.yaml").read_text("utf-8"))["services"]["api"]["environment"]
+    # The release belongs to the image.
+    assert set(api) == set(re.findall(r"^\| `(\w+)` ", guide, re.MULTILINE)) - {"SENTRY_RELEASE"} | {"WEB_CONCURRENCY"}
+    workflow = yaml.safe_load((project / ".github/workflows/release.yml").read_text("utf-8"))
+    (deploy,) = [step for step in workflow["jobs"]["deploy"]["steps"] if step.get("id") == "deploy"]
+    asked = re.findall(r"\$\{(\w+)", (project / "compose.yaml").read_text("utf-8"))
+    assert set(deploy["env"]) >= set(asked) - {"SENTRY_RELEASE", "VIEWER_PORT"}

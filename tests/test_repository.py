@@ -43,29 +43,37 @@ def test_the_workflow_runs_ci_run_pinned_and_without_privileges() -> None:
                 assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]), step
 
 
-@pytest.mark.parametrize("where", ["repository", "generated"])
+@pytest.mark.parametrize("where", ["repository", "default", "hostile"])
 @pytest.mark.parametrize(
     "command",
     [
         ("zizmor", "--offline", "--no-progress", "--persona", "auditor"),
-        ("actionlint",),
+        ("actionlint", "-shellcheck", str(BIN / "shellcheck")),
         ("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
     ],
     ids=lambda command: str(command[0]),
 )
 def test_workflows_pass_their_linters(where: str, command: tuple[str, ...], rendered: Installed) -> None:
-    root = ROOT if where == "repository" else rendered("default").path
-    workflows = sorted((root / ".github/workflows").glob("*.yml"))
-    assert workflows
-    result = run(BIN / command[0], *command[1:], *workflows, cwd=root)
+    root = ROOT if where == "repository" else rendered(where).path
+    files = sorted((root / ".github/workflows").glob("*.yml"))
+    assert files
+    if command[0] == "zizmor":
+        files += sorted((root / ".github").glob("dependabot.yml"))
+    result = run(BIN / command[0], *command[1:], *files, cwd=root)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
     ("example_name", "file", "schema"),
-    [("full", ".gitlab-ci.yml", "vendor.gitlab-ci"), ("full", "compose.yaml", "vendor.compose-spec")],
+    [
+        ("default", ".github/dependabot.yml", "vendor.dependabot"),
+        ("full", ".gitlab-ci.yml", "vendor.gitlab-ci"),
+        ("full", "compose.yaml", "vendor.compose-spec"),
+        ("full", "compose.production.yaml", "vendor.compose-spec"),
+        ("full", "renovate.json", "vendor.renovate"),
+    ],
 )
-def test_generated_yaml_follows_its_schema(example_name: str, file: str, schema: str, rendered: Installed) -> None:
+def test_generated_files_follow_their_schemas(example_name: str, file: str, schema: str, rendered: Installed) -> None:
     arguments = ["--data-transform", "gitlab-ci"] if "gitlab" in schema else []
     result = run(BIN / "check-jsonschema", "--builtin-schema", schema, *arguments, rendered(example_name).path / file)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -75,6 +83,12 @@ def test_generated_yaml_follows_its_schema(example_name: str, file: str, schema:
 def test_dockerfiles_pass_hadolint(name: str, rendered: Installed) -> None:
     result = run(BIN / "hadolint", rendered("default").path / name)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_git_ignores_no_file_that_is_rendered() -> None:
+    # The rules of the generated project's .gitignore hold in template/ as well, where its names have a suffix more.
+    ignored = git("ls-files", "--others", "--ignored", "--exclude-standard", "template", cwd=ROOT).splitlines()
+    assert [name for name in ignored if "__pycache__" not in name] == []
 
 
 def test_requirements_are_hashed_and_name_no_index() -> None:

@@ -28,7 +28,8 @@ export default defineConfig(({ command, mode }) => {
   const release = variables.VITE_SENTRY_RELEASE || variables.SENTRY_RELEASE || currentRelease();
   const apiUrl = variables.API_URL || `http://${LOOPBACK}:${variables.API_PORT || 8000}`;
   // The host stays the one that the browser knows: the tunnel compares it with the page's origin.
-  const api = { target: apiUrl, changeOrigin: false };
+  // WebSockets pass as well.
+  const api = { target: apiUrl, changeOrigin: false, ws: true };
   const proxy = { "/api": api, "/health": api };
   const server = {
     host: LOOPBACK,
@@ -51,6 +52,8 @@ export default defineConfig(({ command, mode }) => {
   return {
     envDir: mode === "test" ? false : ROOT,
     plugins: [react(), contracts(), slim(), page(variables), marks(project.slug)],
+    // Workers are bundled apart, and are scripts of this application as well.
+    worker: { plugins: () => [marks(project.slug)] },
     resolve: { alias: { "@contracts": path("../contracts") } },
     define: {
       "import.meta.env.VITE_SENTRY_RELEASE": JSON.stringify(release),
@@ -63,8 +66,13 @@ export default defineConfig(({ command, mode }) => {
     },
     build: {
       // The SDK names its attributes and operations in constants of other modules: they are written where they are used.
-      rolldownOptions: { optimization: { inlineConst: { mode: "all", pass: 3 } } },
-      // For Sentry only: no file names them, and "npm run sourcemaps" deletes them after the upload.
+      rolldownOptions: {
+        optimization: { inlineConst: { mode: "all", pass: 3 } },
+        // What the first paint needs is one chunk. With pages that are fetched later, Rolldown would split off what
+        // they and the SDK share with it: one more request, mark and dictionary of gzip for every visitor.
+        output: { codeSplitting: { groups: [{ name: "index", tags: ["$initial"] }] } },
+      },
+      // For Sentry only: no file names them, and scripts/sourcemaps.mjs takes them out of what is served.
       sourcemap: "hidden",
       // Every browser that this build is made for knows module preloads itself.
       modulePreload: { polyfill: false },

@@ -72,6 +72,8 @@ def child_environment(settings: Mapping[str, str], ports: Mapping[str, int]) -> 
         **os.environ,
         **{name: str(port) for name, port in ports.items()},
         "PYTHONUNBUFFERED": "1",
+        # In so many words: what only development may do asks for them.
+        "ENVIRONMENT": settings.get("ENVIRONMENT") or "development",
         "SENTRY_DSN": settings.get("SENTRY_DSN", f"{viewer}/1"),
         "VITE_SENTRY_DSN": settings.get("VITE_SENTRY_DSN", f"{viewer}/2"),
     }

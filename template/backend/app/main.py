@@ -1,7 +1,5 @@
 """The composition root: settings, then Sentry, then the application."""
 
-import logging
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -12,12 +10,11 @@ from starlette.types import ExceptionHandler, Receive, Scope, Send
 from app.api.errors import describe_problems, install_error_handlers, reporting, serve
 from app.api.router import router
 from app.api.routes import health, tunnel
-from app.core.config import ConfigurationError, Settings, load_settings
+from app.core.config import Settings
 from app.core.contracts import project
-from app.core.sentry import configure_sentry, find_release, flush
+from app.core.process import start_process
+from app.core.sentry import flush
 from app.extensions import EXTENSIONS
-
-LOG_FORMAT = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
 
 # The API's own version. It changes when the API breaks its callers and not with every release.
 API_VERSION = "1"
@@ -78,18 +75,15 @@ def create_app(settings: Settings, release: str) -> FastAPI:
     app.state.with_bodies = settings.policy.request_bodies
     install_error_handlers(app)
     app.include_router(router)
+    app.include_router(tunnel.router, prefix="/api/v1")
+    for extension in EXTENSIONS:
+        if extension.middleware:
+            app.add_middleware(extension.middleware)
     return app
 
 
 def _start() -> FastAPI:
-    try:
-        settings = load_settings(extension.settings for extension in EXTENSIONS if extension.settings)
-    except ConfigurationError as error:
-        sys.exit(str(error))
-    logging.basicConfig(level=settings.app.log_level, format=LOG_FORMAT)
-    release = settings.sentry.release or find_release()
-    integrations = [name for extension in EXTENSIONS for name in extension.sentry_integrations]
-    configure_sentry(settings, release, ignored_paths=IGNORED_PATHS, integrations=integrations)
+    settings, release = start_process(EXTENSIONS, ignored_paths=IGNORED_PATHS)
     return create_app(settings, release)
 
 

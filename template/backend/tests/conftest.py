@@ -1,6 +1,7 @@
 """Fixtures. No test reaches the network or reads the settings of this machine."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,16 +12,28 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
 from sentry_sdk.scope import Scope
 
-PREFIXES = ("SENTRY_", "VITE_SENTRY_", "ENVIRONMENT", "LOG_LEVEL")
+PREFIXES = ("SENTRY_", "VITE_SENTRY_", "ENVIRONMENT", "LOG_LEVEL", "DATA_FOLDER")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 for variable in [name for name in os.environ if name.startswith(PREFIXES) or name.upper() in PROXIES]:
     del os.environ[variable]
 # Importing app.main starts the application: with Sentry off, whatever a .env file says.
 os.environ["SENTRY_DSN"] = os.environ["VITE_SENTRY_DSN"] = ""
+# Nor do the tests touch the data of this machine; the folder goes with this process.
+_data_folder = tempfile.TemporaryDirectory(prefix="tests-")
+os.environ["DATA_FOLDER"] = _data_folder.name
+
+from app.extensions import EXTENSIONS  # noqa: E402
+
+for kind in [extension.settings for extension in EXTENSIONS if extension.settings]:
+    kind.model_config["env_file"] = None
+    prefix = kind.model_config["env_prefix"]
+    for variable in [name for name in os.environ if prefix and name.upper().startswith(prefix)]:
+        del os.environ[variable]
 
 from app.core.config import AppSettings, SentrySettings, Settings, TunnelSettings, load_settings  # noqa: E402
 from app.core.sentry import configure_sentry  # noqa: E402
 from app.core.sentry.delivery import delivery  # noqa: E402
+from app.core.sentry.errors import errors  # noqa: E402
 from app.main import IGNORED_PATHS, create_app  # noqa: E402
 from tests.support import (  # noqa: E402
     DSN,
@@ -45,6 +58,8 @@ def clean_scopes() -> Iterator[None]:
     yield
     sentry_sdk.get_client().close()
     delivery.reset()
+    errors.reset()
+    errors.leave_out(())
     sentry_sdk.get_global_scope().set_client(None)
     for scope in (Scope.get_global_scope(), Scope.get_isolation_scope(), Scope.get_current_scope()):
         scope.clear()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import sentry_sdk
@@ -18,6 +19,14 @@ from app.core.sentry.transport import ScrubbingTransport
 
 DSN = "https://public@sentry.example.com/1"
 RELEASE = "my-app@0.1.0+4f2c9ab01d3e"
+
+# What extensions insist on there: tests/extensions/<name>/production.json
+_PRODUCTION = sorted(Path(__file__).parent.glob("extensions/*/production.json"))
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    **{name: value for file in _PRODUCTION for name, value in json.loads(file.read_text("utf-8")).items()},
+}
+"""Variables with which the process starts as in production."""
 
 Payload = dict[str, Any]
 StartSentry = Callable[..., "Sent"]
@@ -108,7 +117,7 @@ class Sent:
     def wait_for_types(self, *kinds: str) -> None:
         """Wait until there is an item of each of these types."""
         with self._recorder.arrived:
-            arrived = self._recorder.arrived.wait_for(lambda: set(kinds) <= set(self.types), timeout=10)
+            arrived = self._recorder.arrived.wait_for(lambda: set(kinds) <= set(self.types), timeout=60)
         assert arrived, f"{kinds} are not all among {self.types}"
 
     def _items(self) -> list[Item]:
@@ -140,6 +149,9 @@ class Ingest:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
     closes: bool = False
+    """Whether it closes the connection without an answer."""
+    closes_once: bool = False
+    """Whether it does so with the next request alone, as a server closes a connection that was idle for too long."""
     requests: list[Received] = field(default_factory=list)
     may_answer: threading.Event = field(default_factory=threading.Event)
 
@@ -163,7 +175,8 @@ def receiving() -> Iterator[Ingest]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             ingest.requests.append(Received(self.path, headers, body))
             ingest.may_answer.wait()
-            if ingest.closes:
+            if ingest.closes or ingest.closes_once:
+                ingest.closes_once = False
                 self.close_connection = True
                 return
             self.send_response(ingest.status)

@@ -79,6 +79,7 @@ test("everything can be done with the keyboard", async ({ page, complaints }) =>
   await page.keyboard.press("Escape");
   await expect(page.getByRole("button", { name: "Send feedback" })).toBeFocused();
   await page.keyboard.press("Enter");
+  await expect(page.getByLabel("What happened?")).toBeFocused();
   await page.keyboard.type("Typed without a mouse");
   await tabTo("Send");
   await page.keyboard.press("Enter");
@@ -97,6 +98,7 @@ test("everything can be done with the keyboard", async ({ page, complaints }) =>
   await page.keyboard.press("Enter");
   await expect(page.getByRole("button", { name: "Tell us what happened" })).toBeFocused();
   await page.keyboard.press("Enter");
+  await expect(page.getByLabel("What happened?")).toBeFocused();
   await page.keyboard.type("The page broke");
   await tabTo("Send");
   await page.keyboard.press("Enter");

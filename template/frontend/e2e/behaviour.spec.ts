@@ -1,18 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
-import { API, BROWSER, expect, type Sink, test } from "./fixtures.ts";
+import { API, BROWSER, eventsOf, expect, holdSdk, test } from "./fixtures.ts";
 import type { Payload } from "./sink.ts";
 
 const project = JSON.parse(
   readFileSync(new URL("../../contracts/project.json", import.meta.url), "utf8"),
 );
-
-/** The browser's events so far, in the order in which they happened. */
-async function eventsOf(sink: Sink): Promise<Payload[]> {
-  await sink.settled();
-  const events = await sink.items(BROWSER, "event");
-  return events.sort((a, b) => a.timestamp - b.timestamp);
-}
 
 const crumbsOf = (event: Payload, category: string): Payload[] =>
   event.breadcrumbs.filter((crumb: Payload) => crumb.category === category);
@@ -24,19 +17,6 @@ async function open(page: Page, address: string): Promise<void> {
   await loaded;
   // The SDK has wrapped what it listens to.
   await page.waitForFunction(() => "__sentry_original__" in fetch);
-}
-
-/** Keeps the SDK from the page until the returned function is called. */
-async function holdSdk(page: Page): Promise<() => void> {
-  let release: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route("**/assets/sdk-*.js", async (route) => {
-    await released;
-    await route.continue();
-  });
-  return release;
 }
 
 test.describe("routes", () => {
@@ -101,7 +81,9 @@ test.describe("breadcrumbs", () => {
     complaints,
   }) => {
     complaints.expected.push(/The order broke/);
+    const answered = page.waitForResponse("**/api/v1/sentry-debug");
     await page.goto("/");
+    await answered;
     await expect(page.getByRole("article").first()).toContainText("On");
     await page.evaluate(() => {
       history.pushState(null, "", "/e2e/orders/canary");

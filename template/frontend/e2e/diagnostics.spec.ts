@@ -1,4 +1,4 @@
-import { API, BROWSER, expect, sendFeedback, test } from "./fixtures.ts";
+import { API, BROWSER, expect, hold, sendFeedback, test } from "./fixtures.ts";
 import { ENVIRONMENT, RELEASE } from "./stack.ts";
 
 const BROKEN_BROWSER = /the browser broke on purpose/;
@@ -19,6 +19,16 @@ test("the page shows how both sides are configured", async ({ page }) => {
     await expect(card).toContainText(ENVIRONMENT);
     await expect(card).toContainText("100 %");
   }
+});
+
+test("what the API answers moves no button from under the mouse", async ({ page }) => {
+  const answer = await hold(page, "**/api/v1/sentry-debug");
+  await page.goto("/");
+  const button = page.getByRole("button", { name: "Break the backend" });
+  const before = await button.boundingBox();
+  answer();
+  await expect(page.getByRole("article").getByText("On", { exact: true })).toHaveCount(2);
+  expect(await button.boundingBox()).toEqual(before);
 });
 
 test("an uncaught browser error arrives once, and its ids are shown", async ({

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { API, BROWSER, expect, sendFeedback, test } from "./fixtures.ts";
+import { API, BROWSER, expect, holdSdk, sendFeedback, test } from "./fixtures.ts";
 
 const BROKEN_PAGE = /the page broke on purpose/;
 
@@ -182,19 +182,6 @@ test("an SDK that is blocked is explained", async ({ page, complaints }) => {
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await expect(page.getByRole("dialog")).toContainText("Your message has not arrived.");
 });
-
-/** Keeps the SDK's chunk from arriving until the returned function is called. */
-async function holdSdk(page: Page): Promise<() => void> {
-  let release: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route("**/assets/sdk-*.js", async (route) => {
-    await released;
-    await route.continue();
-  });
-  return release;
-}
 
 test("errors from before the SDK arrive once each, as they happened", async ({
   page,

@@ -1,8 +1,9 @@
-/** Pages for the tests, built in place of the extensions of `src/extensions/index.ts`. */
+/** Pages for the tests, built beside those of the extensions of `src/extensions/index.ts`. */
 import { useEffect, useState } from "react";
 import { Link, useParams } from "react-router";
-import type { Extension } from "../src/extensions";
+import { extensions as ours } from "../src/extensions/index";
 import { api, bodyOf } from "../src/lib/api/client";
+import type { Extension } from "../src/lib/extension";
 import * as verbs from "../src/lib/sentry";
 import {
   addBreadcrumb,
@@ -119,6 +120,7 @@ function breakInLoader(): never {
 }
 
 export const extensions: readonly Extension[] = [
+  ...ours,
   {
     name: "e2e",
     routes: [

@@ -117,6 +117,28 @@ export const test = base.extend<Fixtures>({
   ],
 });
 
+/** The browser's events so far, in the order in which they happened. */
+export async function eventsOf(sink: Sink): Promise<Payload[]> {
+  await sink.settled();
+  return sink.items(BROWSER, "event");
+}
+
+/** Keeps the SDK's chunk from arriving until the returned function is called. */
+export const holdSdk = (page: Page) => hold(page, "**/assets/sdk-*.js");
+
+/** Keeps requests to an address from being answered until the returned function is called. */
+export async function hold(page: Page, address: string): Promise<() => void> {
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(address, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
 /** Sends a feedback and waits until it and whatever was sent before it has arrived. */
 export async function sendFeedback(page: Page, sink: Sink, message = "A last word"): Promise<void> {
   await page.getByRole("button", { name: "Send feedback" }).click();

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { API, BROWSER, expect, type Sink, sendFeedback, test } from "./fixtures.ts";
+import { API, BROWSER, eventsOf, expect, holdSdk, sendFeedback, test } from "./fixtures.ts";
 import type { Payload } from "./sink.ts";
 
 /** Runs `script` as a file of the page's own origin, ahead of the bundle. */
@@ -18,19 +18,6 @@ async function addScript(page: Page, script: () => void): Promise<void> {
     expect(body).not.toBe(html);
     await route.fulfill({ response, body });
   });
-}
-
-/** Keeps the SDK's chunk from arriving until the returned function is called. */
-async function holdSdk(page: Page): Promise<() => void> {
-  let release: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route("**/assets/sdk-*.js", async (route) => {
-    await released;
-    await route.continue();
-  });
-  return release;
 }
 
 /** Opens the page with the SDK held back, and waits for the small chunk that sends what leaves before it. */
@@ -60,8 +47,6 @@ const opened = (page: Page) =>
 
 const messagesOf = (events: Payload[]) =>
   events.map((event) => event.exception?.values.at(-1).value ?? event.message);
-
-const eventsOf = (sink: Sink) => sink.items(BROWSER, "event");
 
 test.describe("errors from before the SDK arrive once, as they happened", () => {
   const cases: {
@@ -224,7 +209,7 @@ test("what the application says before the SDK is there is told in its order", a
   const release = await holdSdk(page);
   await page.goto("/e2e/early");
   const ids = JSON.parse((await page.getByRole("status").textContent()) ?? "");
-  await page.getByRole("banner").getByRole("link").click();
+  await page.getByRole("banner").getByRole("link").first().click();
   await opened(page);
   release();
   await sendFeedback(page, sink);

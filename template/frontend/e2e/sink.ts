@@ -37,6 +37,8 @@ export async function startSink() {
       response.end(JSON.stringify(received));
     }
   });
+  // Node closes a connection after five idle seconds, and what is sent at that very moment is lost.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return { port, close: () => server.close() };

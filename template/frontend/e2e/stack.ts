@@ -3,7 +3,7 @@
  * page sends its events straight to the sink, and a fourth to the tunnel of the API that has none.
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +15,8 @@ import { startSink } from "./sink.ts";
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
 const BACKEND = path("../../backend");
+/** In each folder, `production.json` has the variables without which the extension lets only development start. */
+const EXTENSIONS = join(BACKEND, "tests/extensions");
 /** Long, so that the page shows that it can bear it. */
 export const RELEASE = "the-name-of-a-project-that-goes-on-and-on@10.20.30+0123456789ab";
 export const ENVIRONMENT = "staging";
@@ -36,7 +38,9 @@ export default async function startStack(): Promise<() => Promise<void>> {
     for (const state of ["on", "off"]) {
       const dsn = (project: number) =>
         state === "on" ? `http://sink@127.0.0.1:${sink.port}/${project}` : "";
-      const api = await startApi(dsn(1), dsn(2));
+      const dataFolder = join(folder, `data-${state}`);
+      process.env[`DATA_FOLDER_${state.toUpperCase()}`] = dataFolder;
+      const api = await startApi(dataFolder, dsn(1), dsn(2));
       stops.push(api.stop);
       const page = await startPage(join(folder, state), dsn(2), api.url);
       stops.push(page.stop);
@@ -62,19 +66,34 @@ export default async function startStack(): Promise<() => Promise<void>> {
   return stop;
 }
 
-async function startApi(dsn: string, pageDsn: string) {
+function extensionVariables(): Record<string, string> {
+  const names = existsSync(EXTENSIONS) ? readdirSync(EXTENSIONS) : [];
+  const files = names.map((name) => join(EXTENSIONS, name, "production.json")).filter(existsSync);
+  return Object.assign({}, ...files.map((file) => JSON.parse(readFileSync(file, "utf8"))));
+}
+
+/** Starts the API on a free port; `more` are its variables in place of those of the extensions. */
+export async function startApi(
+  dataFolder: string,
+  dsn: string,
+  pageDsn: string,
+  more?: Record<string, string>,
+) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const server = spawn(".venv/bin/uvicorn", ["app.main:app", "--port", String(port)], {
     cwd: BACKEND,
     env: {
       ...process.env,
-      ENVIRONMENT,
+      // Development, in which optional parts need nothing but a folder; what is sent says otherwise.
+      ENVIRONMENT: "development",
+      DATA_FOLDER: dataFolder,
       SENTRY_DSN: dsn,
       VITE_SENTRY_DSN: pageDsn,
       SENTRY_ENVIRONMENT: ENVIRONMENT,
       SENTRY_RELEASE: RELEASE,
       SENTRY_TRACES_SAMPLE_RATE: "1",
+      ...(more ?? extensionVariables()),
     },
   });
   let output = "";
@@ -100,7 +119,13 @@ async function startApi(dsn: string, pageDsn: string) {
   return { url, stop };
 }
 
-async function startPage(outDir: string, dsn: string, apiUrl: string, tunnel = "/api/v1/tunnel") {
+/** Builds the page and serves it on a free port, with the API behind it. */
+export async function startPage(
+  outDir: string,
+  dsn: string,
+  apiUrl: string,
+  tunnel = "/api/v1/tunnel",
+) {
   Object.assign(process.env, {
     API_URL: apiUrl,
     VITE_SENTRY_DSN: dsn,
@@ -110,7 +135,7 @@ async function startPage(outDir: string, dsn: string, apiUrl: string, tunnel = "
     VITE_SENTRY_TUNNEL: tunnel,
   });
   const output = { outDir, emptyOutDir: true };
-  // The pages of the tests stand where those of the extensions do.
+  // The pages of the tests stand beside those of the extensions.
   const alias = [{ find: /^\.\.\/extensions$/, replacement: path("./extension.tsx") }];
   await build({ logLevel: "warn", build: output, resolve: { alias } });
   const port = await freePort();

@@ -1,53 +1,91 @@
-// Uploads the source maps of the last build to Sentry, then deletes them: npm run sourcemaps
-// Needs SENTRY_AUTH_TOKEN. SENTRY_URL, SENTRY_ORG and SENTRY_PROJECT default to contracts/project.json.
+// The last step of "npm run build": takes the source maps out of dist, which then holds what is served and nothing
+// else, and writes down what was built. ops/release reads it, uploads the maps, and compares what is deployed.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { loadConfigFromFile } from "vite";
 
-const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+const path = (below) => fileURLToPath(new URL(below, import.meta.url));
 const dist = path("../dist/");
+const folder = path("../../release/");
+const sha256 = (content) => createHash("sha256").update(content).digest("hex");
 
-function run(command, args, options) {
-  const { status, stdout, error } = spawnSync(command, args, { encoding: "utf8", ...options });
-  return { ok: status === 0, output: stdout?.trim(), error };
-}
-
-function stop(reason) {
-  console.error(reason);
-  process.exit(1);
-}
-
-const maps = existsSync(dist)
-  ? readdirSync(dist, { recursive: true }).filter((file) => file.endsWith(".map"))
-  : [];
-if (maps.length === 0) {
-  stop('There are no source maps in frontend/dist: "npm run build" makes them.');
+/** Whether git failed or is missing, and what it prints. */
+function git(...command) {
+  const { status, stdout, stderr } = spawnSync("git", command, {
+    cwd: path("../.."),
+    encoding: "utf8",
+  });
+  return {
+    failed: status !== 0,
+    output: (stdout ?? "").trimEnd(),
+    complaint: (stderr ?? "").trim(),
+  };
 }
 
-const { VITE_SENTRY_RELEASE, SENTRY_RELEASE, SENTRY_URL, SENTRY_ORG, SENTRY_PROJECT } = process.env;
-const release =
-  VITE_SENTRY_RELEASE ||
-  SENTRY_RELEASE ||
-  run("python3", [path("../../backend/app/core/sentry/release.py")]).output;
-if (!release) {
-  stop("SENTRY_RELEASE: not set, and the release cannot be told without Python 3.11 or newer.");
+/** The commit, or nothing where there is no git, no repository or no commit. */
+function presentCommit() {
+  return git("rev-parse", "--verify", "--quiet", "HEAD").output;
 }
 
-const { sentry } = JSON.parse(readFileSync(path("../../contracts/project.json"), "utf8"));
-const upload = run("sentry-cli", ["sourcemaps", "upload", "--release", release, dist], {
-  stdio: "inherit",
-  env: {
-    ...process.env,
-    SENTRY_URL: SENTRY_URL || sentry.url,
-    SENTRY_ORG: SENTRY_ORG || sentry.organization,
-    SENTRY_PROJECT: SENTRY_PROJECT || sentry.projects.frontend,
-    RUST_BACKTRACE: "0",
-  },
-});
-if (!upload.ok) {
-  stop(`The source maps of ${release} were not uploaded, and are still in frontend/dist.`);
+/** What was changed and not committed in this project, so that no commit is what is built. */
+function uncommitted() {
+  const status = git(
+    "status",
+    "--porcelain",
+    "--no-renames",
+    "--untracked-files=normal",
+    "-z",
+    "--",
+    ".",
+  );
+  if (status.failed && presentCommit()) {
+    console.error(
+      `git status: ${status.complaint}. Mend that, so that git can tell what is committed`,
+    );
+    process.exit(1);
+  }
+  const entries = status.output.split("\0").filter(Boolean);
+  return entries.map((entry) => entry.slice(3));
 }
-for (const map of maps) {
-  rmSync(dist + map);
+
+/** The release that this build's own configuration wrote into it. */
+async function releaseOfBuild() {
+  const given = { command: "build", mode: "production" };
+  const { config } = await loadConfigFromFile(given, undefined, path(".."));
+  return JSON.parse(config.define["import.meta.env.VITE_SENTRY_RELEASE"]);
 }
-console.log(`The source maps of ${release} are uploaded, and deleted from frontend/dist.`);
+
+rmSync(join(folder, "sourcemaps"), { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+const files = {};
+const debugIds = {};
+const entries = readdirSync(dist, { recursive: true, withFileTypes: true });
+for (const file of entries.filter((entry) => entry.isFile())) {
+  const source = join(file.parentPath, file.name);
+  const name = relative(dist, source).split(sep).join("/");
+  if (name.endsWith(".map")) {
+    const target = join(folder, "sourcemaps", name);
+    mkdirSync(dirname(target), { recursive: true });
+    renameSync(source, target);
+    continue;
+  }
+  const content = readFileSync(source);
+  files[name] = sha256(content);
+  const debugId = name.endsWith(".js") && content.toString().match(/^\/\/# debugId=(\S+)$/m);
+  if (debugId) {
+    debugIds[name] = debugId[1];
+  }
+}
+const lines = Object.entries(files).map(([name, digest]) => `${digest}  ${name}\n`);
+const record = {
+  release: await releaseOfBuild(),
+  commit: presentCommit(),
+  uncommitted: uncommitted(),
+  digest: sha256(lines.sort().join("")),
+  files,
+  debug_ids: debugIds,
+};
+writeFileSync(`${folder}build.json`, `${JSON.stringify(record, null, 2)}\n`);

@@ -26,6 +26,7 @@ export {
   nothing as whyNotSent,
 };
 export const enabled: Sentry["enabled"] = nothing();
+export const notedRequests: Sentry["notedRequests"] = new WeakSet();
 export const rootErrorHandlers: Sentry["rootErrorHandlers"] = nothing();
 
 // Does not compile when a name is missing.

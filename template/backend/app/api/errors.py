@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
@@ -12,7 +13,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.status import WS_1008_POLICY_VIOLATION, WS_1011_INTERNAL_ERROR
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from app.core import sentry
 from app.core.config import Settings
@@ -86,7 +89,7 @@ def problem_response(
     )
     if status >= SERVER_ERROR:
         ids = f"event_id={problem.event_id}, trace_id={problem.trace_id}"
-        logger.warning("%s %s answered %s | %s", request.method, problem.instance, status, ids)
+        logger.warning("%s %s answered %s | %s", _method(request.scope), problem.instance, status, ids)
     return JSONResponse(problem.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
 
 
@@ -144,9 +147,11 @@ async def serve(
     request = sentry.begin_request(scope)
 
     async def send_watched(message: Message) -> None:
-        failed = message["type"] == "http.response.start" and message["status"] >= SERVER_ERROR
+        request.refused |= message["type"] == "websocket.http.response.start"
+        # A WebSocket that is refused gets an answer as well.
+        failed = message["type"].endswith("http.response.start") and message["status"] >= SERVER_ERROR
         if failed and not request.reported and sentry.path_of(scope) not in unwatched_paths:
-            where = f"{scope['method']} {request.route or 'without a route'}"
+            where = f"{_method(scope)} {request.route or 'without a route'}"
             sentry.capture_message(f"{where} answered {message['status']} without an error", "error")
         await send(message)
 
@@ -170,11 +175,29 @@ def reporting(handler: ExceptionHandler) -> ExceptionHandler:
         if isawaitable(response):
             # The handler is an object whose call is a coroutine.
             response = await response
-        if response is not None and response.status_code >= SERVER_ERROR:
+        if response is None:
+            return None
+        failed = response.status_code >= SERVER_ERROR
+        if failed:
             sentry.capture_exception(error)
+        if isinstance(connection, WebSocket) and connection.application_state is not WebSocketState.CONNECTING:
+            # Too late for an answer with a status.
+            await _hang_up(connection, WS_1011_INTERNAL_ERROR if failed else WS_1008_POLICY_VIOLATION)
+            return None
         return response
 
     return answer
+
+
+async def _hang_up(connection: WebSocket, code: int) -> None:
+    if connection.application_state is WebSocketState.CONNECTED:
+        # The other side may have left.
+        with suppress(WebSocketDisconnect):
+            await connection.close(code)
+
+
+def _method(scope: Scope) -> str:
+    return str(scope.get("method", "WebSocket"))
 
 
 def _phrase(status: int) -> str:

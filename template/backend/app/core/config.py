@@ -17,6 +17,7 @@ from app.core.variables import (
     DiagnosticsAccess,
     Dsn,
     Environment,
+    Folder,
     Hosts,
     Keys,
     LogLevel,
@@ -35,7 +36,9 @@ class ConfigurationError(Exception):
     """Settings that a person has to correct: one line per variable, without secrets."""
 
 
-class _Settings(BaseSettings):
+class BaseAppSettings(BaseSettings):
+    """What every settings class shares: an extension derives its own from this one."""
+
     model_config = SettingsConfigDict(env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     @field_validator("*", mode="wrap")
@@ -50,17 +53,21 @@ class _Settings(BaseSettings):
 Kind = TypeVar("Kind", bound=BaseSettings)
 
 
-class AppSettings(_Settings):
+class AppSettings(BaseAppSettings):
     """The application itself."""
 
     environment: Environment = "development"
     """``ENVIRONMENT``: where this process runs. The container image sets ``production``."""
 
+    data_folder: Folder = ROOT / "backend/.data"
+    """``DATA_FOLDER``: where the application keeps files of its own; made when it is needed. A path that is not
+    absolute begins at the repository root."""
+
     log_level: LogLevel = "INFO"
     """``LOG_LEVEL``: the least severe log record that is written, and kept as a breadcrumb."""
 
 
-class SentrySettings(_Settings):
+class SentrySettings(BaseAppSettings):
     """Sentry. What is ``None`` here comes from the environment's row in ``contracts/environments.json``."""
 
     model_config = SettingsConfigDict(env_prefix="SENTRY_")
@@ -133,7 +140,7 @@ class SentrySettings(_Settings):
     tunnel. Default: none besides the API's own host as the browser sees it."""
 
 
-class TunnelSettings(_Settings):
+class TunnelSettings(BaseAppSettings):
     """What the page was built with and the tunnel has to know, by the same names."""
 
     model_config = SettingsConfigDict(env_prefix="VITE_SENTRY_")

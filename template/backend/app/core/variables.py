@@ -1,13 +1,14 @@
 """What a variable may hold. Each type turns text into a value, or says in one line what is wrong with it."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
-from app.core.contracts import Access, EnvironmentName
+from app.core.contracts import ROOT, Access, EnvironmentName
 
 MINIMUM_TOKEN_LENGTH = 16
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -57,6 +58,10 @@ def _environment(value: object) -> str:
     return str(value)
 
 
+def _from_root(folder: Path) -> Path:
+    return ROOT / folder
+
+
 def _log_level(value: object) -> str:
     name = str(value).upper()
     if name not in LOG_LEVELS:
@@ -94,6 +99,18 @@ def _breadcrumbs(value: object) -> int:
     if not (text.isascii() and text.isdecimal()) or int(text) > MOST_BREADCRUMBS:
         raise ValueError(f"{_shown(text)} is not a whole number from 0 to {MOST_BREADCRUMBS}")
     return int(text)
+
+
+def whole_number(least: int, most: int) -> BeforeValidator:
+    """Return what makes ``Annotated[int, …]`` take the whole numbers from ``least`` to ``most``, in digits."""
+
+    def read(value: object) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most):
+            raise ValueError(f"{_shown(text)} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return BeforeValidator(read)
 
 
 def _organization(value: object) -> str:
@@ -150,6 +167,9 @@ def _origins(value: object) -> object:
 
 Environment = Annotated[EnvironmentName, BeforeValidator(_environment)]
 """One of the rows of ``contracts/environments.json``."""
+
+Folder = Annotated[Path, AfterValidator(_from_root)]
+"""A folder; a path that is not absolute begins at the repository root."""
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_log_level)]
 """A level of the standard library, in any case."""

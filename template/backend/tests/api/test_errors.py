@@ -8,6 +8,7 @@ import pytest
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response, WebSocket
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, Field
+from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from app.api.errors import problem_response
@@ -181,6 +182,17 @@ async def fail_in_socket(socket: WebSocket) -> None:
 async def listen(socket: WebSocket) -> None:
     await socket.accept()
     await socket.receive_text()
+
+
+@router.websocket("/socket/{when}")
+async def refuse_in_socket(socket: WebSocket, when: str) -> None:
+    if when == "before":
+        raise ConflictError("Not now.")
+    if when == "before-broken":
+        raise UnavailableError("Not today.")
+    await socket.accept()
+    await socket.receive_text()
+    raise UnavailableError("Not today.") if when == "after-broken" else ConflictError("Not now.")
 
 
 @router.post("/accounts")
@@ -464,6 +476,38 @@ def test_a_socket_that_fails_is_one_event(start_sentry: StartSentry, caller: Tes
     [event] = sent.events
     assert values(event)[-1]["value"] == "broken"
     assert event["tags"]["http.route"] == "/socket"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail", "count"),
+    [("/socket/before", 409, "Not now.", 0), ("/socket/before-broken", 503, "Not today.", 1)],
+)
+def test_a_socket_that_is_refused_gets_a_problem(
+    start_sentry: StartSentry, caller: TestClient, path: str, status: int, detail: str, count: int
+) -> None:
+    sent = start_sentry()
+
+    with pytest.raises(WebSocketDenialResponse) as refusal, caller.websocket_connect(path):
+        pass
+
+    assert refusal.value.status_code == status
+    assert refusal.value.json()["detail"] == detail
+    assert len(sent.events) == count
+
+
+@pytest.mark.parametrize(("path", "code", "count"), [("/socket/after", 1008, 0), ("/socket/after-broken", 1011, 1)])
+def test_an_error_of_an_open_socket_closes_it(
+    start_sentry: StartSentry, caller: TestClient, path: str, code: int, count: int
+) -> None:
+    sent = start_sentry()
+
+    with caller.websocket_connect(path) as socket:
+        socket.send_text("hello")
+        with pytest.raises(WebSocketDisconnect) as end:
+            socket.receive_text()
+
+    assert end.value.code == code
+    assert len(sent.events) == count
 
 
 def test_a_socket_that_the_caller_closes_is_no_event(start_sentry: StartSentry, caller: TestClient) -> None:

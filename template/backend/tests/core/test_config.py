@@ -243,3 +243,10 @@ def test_production_shows_nothing_of_itself() -> None:
 def test_the_slug_can_begin_a_release() -> None:
     assert project().slug
     assert "@" not in project().slug
+
+
+@pytest.mark.parametrize(
+    ("value", "folder"), [("", ROOT / "backend/.data"), ("data", ROOT / "data"), ("/var/x", Path("/var/x"))]
+)
+def test_the_data_folder_begins_at_the_root_of_the_repository(load: LoadSettings, value: str, folder: Path) -> None:
+    assert load(DATA_FOLDER=value).app.data_folder == folder

@@ -3,7 +3,7 @@ import {
   createBrowserRouter,
   isRouteErrorResponse,
   Link,
-  matchRoutes,
+  NavLink,
   Outlet,
   type RouteObject,
   RouterProvider,
@@ -12,7 +12,23 @@ import { NotFoundPage, RouteErrorBoundary } from "../components/errors/ErrorPage
 import { LastResort } from "../components/errors/LastResort";
 import { extensions } from "../extensions";
 import { DiagnosticsPage } from "../features/diagnostics/DiagnosticsPage";
-import { captureException, provideRoutes } from "../lib/sentry";
+import { captureException } from "../lib/sentry";
+import { nameByRoute } from "./routeNames";
+
+const links = extensions.flatMap(({ link }) => link ?? []);
+
+/** The ways to the pages of the extensions, if there are any. */
+function ExtensionLinks() {
+  return links.length === 0 ? null : (
+    <nav className="layout-links">
+      {links.map(({ to, label }) => (
+        <NavLink key={to} to={to}>
+          {label}
+        </NavLink>
+      ))}
+    </nav>
+  );
+}
 
 /** The frame around every page: the project's name on top, the page below. */
 function Layout() {
@@ -25,6 +41,7 @@ function Layout() {
           </svg>
           <span dir="auto">{project.name}</span>
         </Link>
+        <ExtensionLinks />
       </header>
       <main className="layout-main">
         <Outlet />
@@ -61,13 +78,7 @@ const routes: RouteObject[] = [
 
 const router = createBrowserRouter(routes);
 
-// Pages and navigations are called `/orders/:orderId`, and every unknown address `/*`.
-provideRoutes((path) =>
-  matchRoutes(routes, path)?.reduce((name, { route: { path: part = "" } }) => {
-    const joined = part.startsWith("/") ? part : `${name}/${part}`;
-    return part === "" ? name : joined.replace(/^\/\//, "/");
-  }, ""),
-);
+nameByRoute(routes);
 
 /** Reports what loaders and actions throw; what components throw reaches the root's handlers. */
 function reportRouteError(error: unknown, { errorInfo }: { errorInfo?: unknown }): void {

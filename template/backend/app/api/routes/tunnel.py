@@ -29,7 +29,9 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
+from app.api.errors import Problem
 from app.core.config import Settings
+from app.core.origins import is_own_origin
 from app.core.sentry.tunnel import MAX_ENVELOPE_BYTES, Answer, BadEnvelopeError, Tunnel, read_dsn
 
 PATHS = ("/api/v1/tunnel",)
@@ -42,9 +44,8 @@ _LONGEST_NUMBER = 20
 # What the SDK's fetch sends, what an envelope is called, and what bytes without a name are.
 _CONTENT_TYPES = frozenset({"", "text/plain", "application/x-sentry-envelope"})
 _ENCODINGS = {"": False, "identity": False, "gzip": True}
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _ENVELOPE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_REFUSALS: dict[int | str, dict[str, Any]] = {
+_ANSWERS: dict[int | str, dict[str, Any]] = {
     400: {"description": "No envelope"},
     403: {"description": "Another origin or another DSN"},
     404: {"description": "The tunnel is off"},
@@ -55,6 +56,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     502: {"description": "Sentry cannot be reached"},
     503: {"description": "Too busy; see Retry-After"},
     504: {"description": "Sentry takes too long"},
+    "default": {"model": Problem, "description": "A problem"},
 }
 
 
@@ -74,7 +76,7 @@ router = APIRouter(tags=["tunnel"], lifespan=_lifespan)
 @router.post(
     "/tunnel",
     response_class=Response,
-    responses=_REFUSALS,
+    responses=_ANSWERS,
     response_description="Sentry has it",
     openapi_extra={"requestBody": {"required": True, "content": {"application/x-sentry-envelope": _ENVELOPE}}},
 )
@@ -85,7 +87,7 @@ async def tunnel(request: Request) -> Response:
         return Response(status_code=HTTPStatus.NOT_FOUND)
     origin = request.headers.get("origin", "")
     is_foreign = origin in request.app.state.settings.sentry.tunnel_origins
-    if is_foreign or _is_own(origin, request.headers.get("host", "")):
+    if is_foreign or is_own_origin(origin, request.headers.get("host", "")):
         answer = await _pass_on(request, way)
     else:
         answer = Answer(HTTPStatus.FORBIDDEN)
@@ -131,18 +133,6 @@ async def _read(request: Request) -> bytes | HTTPStatus:
     except ClientDisconnect:
         return HTTPStatus.BAD_REQUEST
     return bytes(body)
-
-
-def _is_own(origin: str, host: str) -> bool:
-    """Say whether a page of this host asks. Browsers name the origin with every POST, and pages cannot change it.
-
-    The scheme does not count: behind a proxy that ends TLS nobody here knows it.
-    """
-    scheme, _, authority = origin.partition("://")
-    port = _DEFAULT_PORTS.get(scheme)
-    if port is None or not authority:
-        return False
-    return authority.lower().removesuffix(port) == host.lower().removesuffix(port)
 
 
 def _sharing(origin: str) -> Mapping[str, str]:

@@ -1,17 +1,24 @@
 """What business code says to Sentry."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import sentry_sdk
+from sentry_sdk.crons import capture_checkin
 from sentry_sdk.tracing import Span
 from sentry_sdk.utils import event_from_exception
 
-from app.core.sentry.requests import event_id_of
+from app.core.sentry.errors import errors
+from app.core.sentry.requests import event_id_of, separate_work
+
+if TYPE_CHECKING:
+    from sentry_sdk.types import MonitorConfig
 
 Level = Literal["fatal", "critical", "error", "warning", "info", "debug"]
 Priority = Literal["critical", "high", "medium", "low"]
+CheckInStatus = Literal["in_progress", "ok", "error"]
 
 LEVEL_OF_PRIORITY: Mapping[Priority, Level] = {"critical": "fatal", "high": "error", "medium": "warning", "low": "info"}
 PRIORITY_OF_LEVEL: Mapping[str, Priority] = {
@@ -23,7 +30,13 @@ PRIORITY_OF_LEVEL: Mapping[str, Priority] = {
     "debug": "low",
 }
 
+ERROR_LEVELS = frozenset({"fatal", "critical", "error"})
+ERROR_PRIORITIES = frozenset({"critical", "high"})
+
 FLUSH_SECONDS = 2.0
+
+CHECK_IN_MARGIN_MINUTES = 5
+"""How late scheduled work may begin before Sentry calls it missed, in minutes."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +76,17 @@ def capture_exception(
         return _capture(error, {"type": "generic", "handled": True})
 
 
-def capture_unhandled(error: BaseException) -> str | None:
-    """Report an exception that nothing handled: Sentry counts it as a crash of the request.
+def capture_unhandled(error: BaseException, mechanism: str = "fastapi") -> str | None:
+    """Report an exception that nothing handled: Sentry counts it as a crash of the request or job.
+
+    Args:
+        error: The exception.
+        mechanism: What ran the code that failed.
 
     Returns:
         The event's id, as ``capture_exception``; ``None`` when the SDK fails.
     """
-    return _capture(error, {"type": "fastapi", "handled": False})
+    return _capture(error, {"type": mechanism, "handled": False})
 
 
 def capture_message(
@@ -97,6 +114,8 @@ def capture_message(
     Returns:
         The event's id, or ``None`` when nothing was sent.
     """
+    if str(priority) in ERROR_PRIORITIES if priority else str(level) in ERROR_LEVELS:
+        errors.count_message()
     with sentry_sdk.new_scope() as scope:
         _annotate(scope, tags=tags, extra=extra, user=user, priority=priority)
         _annotate(scope, extra=context)
@@ -150,6 +169,77 @@ def start_transaction(name: str, op: str = "task") -> Span:
     return sentry_sdk.start_transaction(name=name, op=op)
 
 
+@contextmanager
+def continue_transaction(name: str, op: str, headers: Mapping[str, str]) -> Iterator[Span]:
+    """Trace a piece of work that a request or another process asked for, as a part of that one's trace.
+
+    Tags and breadcrumbs of the block stay with it.
+
+    Args:
+        name: What is done, without values: one of few names.
+        op: Its kind, such as ``task.run``.
+        headers: What ``trace_headers`` returned there. Without them a new trace begins.
+    """
+    with sentry_sdk.isolation_scope(), separate_work():
+        transaction = sentry_sdk.continue_trace(dict(headers), op=op, name=name, source="task")
+        with sentry_sdk.start_transaction(transaction) as span:
+            yield span
+
+
+def trace_headers() -> dict[str, str]:
+    """Return what tells own other processes which trace they work for; nothing when Sentry is off."""
+    if not is_on():
+        return {}
+    headers = {"sentry-trace": sentry_sdk.get_traceparent(), "baggage": sentry_sdk.get_baggage()}
+    return {name: value for name, value in headers.items() if value}
+
+
+def check_in(
+    monitor: str,
+    status: CheckInStatus,
+    *,
+    check_in_id: str | None = None,
+    crontab: str | None = None,
+    longest_minutes: int | None = None,
+) -> str | None:
+    """Tell Sentry that scheduled work began or ended. Who does not check in in time was missed, and Sentry says so.
+
+    https://docs.sentry.io/platforms/python/crons/
+
+    Args:
+        monitor: The name of the work: small letters, digits and hyphens.
+        status: ``in_progress`` at the start, later ``ok`` or ``error``.
+        check_in_id: What the call at the start returned.
+        crontab: When the work is due, in UTC. Sentry creates the monitor, or follows the change.
+        longest_minutes: How long it may take, in minutes.
+
+    Returns:
+        The id of the check-in, or ``None`` when nothing was sent.
+    """
+    config: dict[str, Any] | None = None
+    if crontab:
+        config = {
+            "schedule": {"type": "crontab", "value": crontab},
+            "timezone": "UTC",
+            "checkin_margin": CHECK_IN_MARGIN_MINUTES,
+            "max_runtime": longest_minutes,
+        }
+    if not is_on():
+        return None
+    return capture_checkin(monitor, check_in_id, status, monitor_config=cast("MonitorConfig", config))
+
+
+@contextmanager
+def isolated_work(name: str, op: str) -> Iterator[Span]:
+    """Trace a piece of work that is no request, with tags, user and notes of its own besides those from outside.
+
+    Use it with ``with`` for one of many things that happen in one task, such as the messages of a connection: each is a
+    transaction and a trace of its own, and what one says about itself is not said about the next.
+    """
+    with sentry_sdk.isolation_scope(), start_transaction(name, op) as transaction:
+        yield transaction
+
+
 def start_span(op: str, description: str | None = None) -> Span:
     """Trace a part of the present work. Use it with ``with``; it ends with the block."""
     return sentry_sdk.start_span(op=op, name=description)
@@ -169,6 +259,7 @@ def flush() -> None:
 
 
 def _capture(error: BaseException, mechanism: dict[str, Any]) -> str | None:
+    errors.count(error, handled=bool(mechanism["handled"]))
     if not is_on():
         return None
     try:

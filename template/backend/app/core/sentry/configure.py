@@ -1,7 +1,7 @@
 """Starts Sentry, once, before the application is built."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +11,8 @@ from sentry_sdk.integrations.logging import ignore_logger_for_sentry_logs
 from sentry_sdk.serializer import add_global_repr_processor, global_repr_processors
 
 from app.core.config import Settings
+from app.core.sentry.errors import errors
+from app.core.sentry.filters import IsExpected
 from app.core.sentry.options import build_options
 from app.core.sentry.requests import secret_names
 from app.core.sentry.values import hide_request, name_parts
@@ -24,21 +26,24 @@ def configure_sentry(
     *,
     ignored_paths: Collection[str] = (),
     integrations: Iterable[str] = (),
+    expected: Sequence[IsExpected] = (),
     **overrides: Any,
 ) -> None:
-    """Start Sentry, or leave everything alone when there is no DSN.
+    """Start Sentry; without a DSN, only the counts of errors are told what is expected.
 
     Args:
         settings: The settings.
         release: What this build is called.
         ignored_paths: Request paths that are never traced.
         integrations: More SDK integrations, as ``module.Class`` below ``sentry_sdk.integrations``.
+        expected: Recognise failures of what the application depends on, besides ``AppError.expected``.
         overrides: Options of the SDK that win over ours.
     """
+    errors.leave_out(expected)
     if settings.sentry.dsn is None:
         logger.info("Sentry is off: SENTRY_DSN is empty | tunnel=%s", _state(settings.tunnel_open))
         return
-    options = build_options(settings, release, ignored_paths)
+    options = build_options(settings, release, ignored_paths, expected)
     options["integrations"] += [_integration(name) for name in integrations]
     # Each access log line names an address and a full path.
     ignore_logger_for_sentry_logs("uvicorn.access")

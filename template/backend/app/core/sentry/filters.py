@@ -16,14 +16,18 @@ from starlette.requests import ClientDisconnect
 from starlette.websockets import WebSocketDisconnect
 
 from app.core.exceptions import AppError
-from app.core.sentry.requests import was_reported
+from app.core.sentry.requests import current_request, was_reported
 
 Payload = Mapping[str, Any]
 Hint = Mapping[str, Any]
 Kind = Literal["event", "transaction", "breadcrumb"]
+IsExpected = Callable[[BaseException], bool]
 
 
-_SERVER_LOGGERS = frozenset({"uvicorn.error", "hypercorn.error", "gunicorn.error"})
+SERVER_LOGGERS = frozenset({"uvicorn.error", "hypercorn.error", "gunicorn.error"})
+"""Loggers of servers, which log what escaped from a request."""
+
+_UNFINISHED = "ASGI callable returned without completing handshake"
 _ECHOES = ("Traceback (most recent call last):", "Application startup failed", "Application shutdown failed")
 
 INVALID_REQUEST = "invalid-request"
@@ -61,14 +65,30 @@ def _is_client_error(_event: Payload, hint: Hint) -> bool:
     return isinstance(error, HTTPException | AppError) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _is_expected(_event: Payload, hint: Hint) -> bool:
-    error = exception_of(hint)
+def _is_expected(error: BaseException) -> bool:
     return isinstance(error, AppError) and error.expected
+
+
+def expected_failure(is_expected: IsExpected) -> Filter:
+    """Return the row for failures of something else that the application is built to survive.
+
+    Args:
+        is_expected: Recognises such a failure.
+    """
+
+    def matches(_event: Payload, hint: Hint) -> bool:
+        error = exception_of(hint)
+        return error is not None and is_expected(error)
+
+    reason = "A failure of something else that the application is built to survive: counted, see /health/sentry."
+    return Filter("expected-failure", "event", reason, matches)
 
 
 def _is_server_echo(event: Payload, hint: Hint) -> bool:
     text = (event.get("logentry") or {}).get("formatted") or ""
-    return event.get("logger") in _SERVER_LOGGERS and exception_of(hint) is None and text.startswith(_ECHOES)
+    request = current_request()
+    echoes = (*_ECHOES, _UNFINISHED) if request and request.refused else _ECHOES
+    return event.get("logger") in SERVER_LOGGERS and exception_of(hint) is None and text.startswith(echoes)
 
 
 def _is_invalid_request(_event: Payload, hint: Hint) -> bool:
@@ -99,7 +119,7 @@ FILTERS = (
     Filter(
         "server-echo",
         "event",
-        "A server repeats as text why the application did not start or stop; the error itself is reported.",
+        "A server repeats as text why the application did not start or stop, or that it refused a WebSocket.",
         _is_server_echo,
         counted=False,
     ),
@@ -112,12 +132,7 @@ FILTERS = (
         _is_client_error,
     ),
     Filter(INVALID_REQUEST, "event", "A request that does not validate is the caller's mistake.", _is_invalid_request),
-    Filter(
-        "expected-failure",
-        "event",
-        "A failure of something else that the application is built to survive: counted, see /health/sentry.",
-        _is_expected,
-    ),
+    expected_failure(_is_expected),
     Filter(
         "no-route",
         "transaction",
@@ -128,6 +143,9 @@ FILTERS = (
         "access-log", "breadcrumb", "The request is on the event already; the log line adds an address.", _is_access_log
     ),
 )
+
+NOISE = tuple(row for row in FILTERS if row.matches is not _was_seen)
+"""What is no error to begin with, whether it is seen for the first time or again."""
 
 
 def matching_filter(kind: Kind, payload: Payload, hint: Hint, filters: Sequence[Filter] = FILTERS) -> Filter | None:

@@ -8,16 +8,21 @@ LINES_AROUND = 5
 """Lines of source before and after the one that failed."""
 
 
-def complete_frames(event: Mapping[str, Any]) -> None:
+def complete_frames(event: Mapping[str, Any], *, with_variables: bool = True) -> None:
     """Add source to the frames of our own code, and take the local variables from all others.
 
     The SDK itself would read the file of every frame anew for every error, which takes longer than all the rest.
     The local variables of libraries hold whole requests, and what our own frames show by name.
+
+    Args:
+        event: The event.
+        with_variables: Whether our own frames keep theirs.
     """
     for frame in _frames(event):
-        if frame.get("in_app"):
+        is_own = frame.get("in_app")
+        if is_own:
             _add_source(frame)
-        else:
+        if not (is_own and with_variables):
             frame.pop("vars", None)
 
 

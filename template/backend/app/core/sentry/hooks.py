@@ -1,9 +1,11 @@
 """The hooks that the SDK calls: they let the filters and the limiter drop things, and tag what is left.
 
-Nothing is redacted here. Every item, of whatever kind, is scrubbed at one place further on: ``transport``.
+Nothing is redacted here but the values in SQL statements. Every item, of whatever kind, is scrubbed at one place
+further on: ``transport``.
 """
 
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from random import random
 from typing import Any
@@ -16,10 +18,17 @@ from app.core.sentry.delivery import DroppedBy, delivery
 from app.core.sentry.filters import FILTERS, Filter, exception_of, matching_filter
 from app.core.sentry.frames import complete_frames, place_of
 from app.core.sentry.limiter import Limiter
-from app.core.sentry.requests import current_request, remember_report
+from app.core.sentry.requests import current_request, is_private, remember_report
+from app.core.sentry.statements import statement_shape
 from app.core.sentry.values import mask_known
 
 _PARAMETER = "sentry.message.parameter."
+# https://develop.sentry.dev/sdk/telemetry/traces/span-operations/
+_DATABASE_SPAN = "db"
+_STATEMENT_BREADCRUMB = "query"
+# It logs what failed in a task that nobody awaits, but not in the context of that task, in which it would be known
+# whether local variables may leave.
+_LOOP_LOGGER = "asyncio"
 
 EventHook = Callable[[Event, Hint], Event | None]
 Batched = dict[str, Any]
@@ -84,7 +93,7 @@ def complete(event: Event, hint: Hint) -> None:
     body = request.body if request and not isinstance(exception_of(hint), RequestValidationError) else None
     if body is not None:
         event["request"] = {**(event.get("request") or {}), "data": body}
-    complete_frames(event)
+    complete_frames(event, with_variables=not is_private() and event.get("logger") != _LOOP_LOGGER)
     priority = PRIORITY_OF_LEVEL.get(event.get("level") or "error", "high")
     event["tags"] = {"priority": priority, **_request_tags(), **dict(event.get("tags") or {})}
 
@@ -96,7 +105,20 @@ def before_send_transaction(transaction: Event, hint: Hint) -> Event | None:
         delivery.count_dropped("filter", noise.name)
         return None
     transaction["tags"] = {**_request_tags(), **(transaction.get("tags") or {})}
+    spans: Any = transaction.get("spans") or []
+    # The SDK marks a list that it has cut.
+    for span in getattr(spans, "value", spans):
+        if span.get("op") == _DATABASE_SPAN:
+            _hide_values(span)
     return transaction
+
+
+def _hide_values(span: dict[str, Any]) -> None:
+    """Leave what was done in the span of a statement, and neither values nor where the file of a database lies."""
+    span["description"] = statement_shape(span.get("description") or "")
+    data = span.get("data") or {}
+    if "db.name" in data:
+        data["db.name"] = re.split(r"[/\\]", str(data["db.name"]))[-1]
 
 
 def closing(hook: BreadcrumbHook) -> BreadcrumbHook:
@@ -114,9 +136,11 @@ def closing(hook: BreadcrumbHook) -> BreadcrumbHook:
 
 @closing
 def before_breadcrumb(crumb: Breadcrumb, hint: BreadcrumbHint) -> Breadcrumb | None:
-    """Drop noise, and the values of named parameters."""
+    """Drop noise, the values of named parameters, and those in statements."""
     if matching_filter("breadcrumb", crumb, hint):
         return None
+    if crumb.get("category") == _STATEMENT_BREADCRUMB:
+        crumb["message"] = statement_shape(crumb.get("message") or "")
     record = hint.get("log_record")
     if record is not None and _takes_names(str(record.msg), record.args):
         crumb["message"] = str(record.msg)

@@ -6,7 +6,7 @@ https://docs.sentry.io/platforms/python/configuration/options/
 import logging
 import re
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sentry_sdk.integrations import Integration
@@ -19,7 +19,7 @@ from sentry_sdk.integrations.modules import ModulesIntegration
 from sentry_sdk.integrations.starlette import StarletteIntegration, patch_asgi_app, patch_request_response
 
 from app.core.config import Settings
-from app.core.sentry.filters import FILTERS, INVALID_REQUEST, Filter, is_news
+from app.core.sentry.filters import FILTERS, INVALID_REQUEST, Filter, IsExpected, expected_failure, is_news
 from app.core.sentry.hooks import (
     before_breadcrumb,
     before_send_transaction,
@@ -49,13 +49,16 @@ class LightStarletteIntegration(StarletteIntegration):
         patch_request_response()
 
 
-def build_options(settings: Settings, release: str, ignored_paths: Collection[str] = ()) -> dict[str, Any]:
+def build_options(
+    settings: Settings, release: str, ignored_paths: Collection[str] = (), expected: Sequence[IsExpected] = ()
+) -> dict[str, Any]:
     """Return the arguments of ``sentry_sdk.init``.
 
     Args:
         settings: With a DSN.
         release: What this build is called.
         ignored_paths: Request paths that are never traced.
+        expected: Recognise failures of what the application depends on.
     """
     policy = settings.policy
     dsn = settings.sentry.dsn
@@ -83,7 +86,7 @@ def build_options(settings: Settings, release: str, ignored_paths: Collection[st
         "attach_stacktrace": True,
         "max_breadcrumbs": policy.max_breadcrumbs,
         "enable_logs": policy.logs,
-        "before_send": make_before_send(Limiter(), build_filters(settings), policy.error_sample_rate),
+        "before_send": make_before_send(Limiter(), build_filters(settings, expected), policy.error_sample_rate),
         "before_send_transaction": before_send_transaction,
         "before_breadcrumb": before_breadcrumb,
         "before_send_log": batched,
@@ -96,6 +99,9 @@ def build_options(settings: Settings, release: str, ignored_paths: Collection[st
         "profile_lifecycle": "trace",
         # The default is every host: then third parties learn our trace ids.
         "trace_propagation_targets": [_target(host) for host in settings.sentry.trace_targets],
+        # Spans of AI calls would leave the trace as items of another kind, which not every server knows. That is meant
+        # for traces that are too large with what was said, which is not in ours.
+        "stream_gen_ai_spans": False,
         # Anybody can send trace headers. Where it counts, only those of the own organization are continued.
         "strict_trace_continuation": settings.sentry_environment != "development",
         "org_id": settings.sentry.org_id,
@@ -115,11 +121,12 @@ def build_options(settings: Settings, release: str, ignored_paths: Collection[st
     }
 
 
-def build_filters(settings: Settings) -> list[Filter]:
+def build_filters(settings: Settings, expected: Sequence[IsExpected] = ()) -> list[Filter]:
     """Return the filters that are on."""
+    filters = [*FILTERS, *(expected_failure(is_expected) for is_expected in expected)]
     if settings.sentry.report_validation_errors:
-        return [row for row in FILTERS if row.name != INVALID_REQUEST]
-    return list(FILTERS)
+        return [row for row in filters if row.name != INVALID_REQUEST]
+    return filters
 
 
 def build_data_collection(settings: Settings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property, lru_cache
 from ipaddress import ip_address
@@ -49,6 +50,7 @@ _MIXED_SECRET = 8
 
 _numbers = itertools.count(1)
 _current: ContextVar["CurrentRequest | None"] = ContextVar("current_request", default=None)
+_work: ContextVar["_Work | None"] = ContextVar("work", default=None)
 
 
 class CurrentRequest:
@@ -58,13 +60,17 @@ class CurrentRequest:
         scope: The ASGI scope; routing adds to it.
         number: Of this process's requests.
         reported: Whether something was captured about it, also when a filter or the limiter dropped that.
+        private: Whether its body and its local variables stay here.
+        refused: Whether a WebSocket got an answer in place of a handshake.
     """
 
-    __slots__ = ("_body", "_secrets", "number", "reported", "scope")
+    __slots__ = ("_body", "_secrets", "number", "private", "refused", "reported", "scope")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.reported = False
+        self.private = False
+        self.refused = False
         self.number = next(_numbers)
         self._secrets: frozenset[str] | None = None
         self._body = bytearray()
@@ -76,7 +82,7 @@ class CurrentRequest:
     @property
     def body(self) -> Any:
         """What the application has read of the body, if it is JSON or a form and not long; otherwise nothing."""
-        if not 0 < len(self._body) <= MAX_BODY_BYTES:
+        if self.private or not 0 < len(self._body) <= MAX_BODY_BYTES:
             return None
         read = _BODY_READERS.get(self._header(b"content-type").partition(";")[0].strip().lower())
         try:
@@ -98,9 +104,7 @@ class CurrentRequest:
     @property
     def route(self) -> str | None:
         """The template of the path, or nothing while no route is known."""
-        # Since FastAPI 0.137 the route holds the path without the prefixes of its routers, and this the whole.
-        context = self.scope.get("fastapi", {}).get("effective_route_context")
-        return getattr(context, "path", None) or getattr(self.scope.get("route"), "path", None)
+        return route_of(self.scope)
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -181,6 +185,13 @@ def path_of(scope: Mapping[str, Any]) -> str:
     return path[len(prefix) :] if path.startswith(f"{prefix}/") else path
 
 
+def route_of(scope: Mapping[str, Any]) -> str | None:
+    """Return the template of the path of a request, such as ``/orders/{id}``, or nothing while no route is known."""
+    # Since FastAPI 0.137 the route holds the path without the prefixes of its routers, and this the whole.
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    return getattr(context, "path", None) or getattr(scope.get("route"), "path", None)
+
+
 def current_request() -> CurrentRequest | None:
     """Return the request that is being served, also in threads and tasks that it started."""
     return _current.get()
@@ -192,6 +203,49 @@ def begin_request(scope: Scope) -> CurrentRequest:
     # Never reset: servers log what escaped from a request, which then is known as reported.
     _current.set(request)
     return request
+
+
+class _Work:
+    """A piece of work that is no request. All tasks and threads in it hold the same object.
+
+    Attributes:
+        private: Whether its local variables stay here.
+    """
+
+    __slots__ = ("private",)
+
+    def __init__(self, *, private: bool) -> None:
+        self.private = private
+
+
+@contextmanager
+def separate_work() -> Iterator[None]:
+    """Make the block a piece of work of its own; within a private one it is private too."""
+    around = _work.get()
+    token = _work.set(_Work(private=around is not None and around.private))
+    try:
+        yield
+    finally:
+        _work.reset(token)
+
+
+def hide_content() -> None:
+    """Keep the body of this request, and the local variables of all code, out of what is reported from now on.
+
+    For work with what must leave in no form, such as what somebody writes to a machine or what it answers. Where there
+    is no request, it holds for the job, and where there is none, for the present task and for what it starts.
+    """
+    work = current_request() or _work.get()
+    if work:
+        work.private = True
+    else:
+        _work.set(_Work(private=True))
+
+
+def is_private() -> bool:
+    """Say whether ``hide_content`` was called."""
+    work = current_request() or _work.get()
+    return work is not None and work.private
 
 
 def remember_report(error: BaseException, event_id: str | None) -> None:

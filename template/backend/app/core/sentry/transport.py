@@ -1,8 +1,8 @@
 """The one place that everything passes on its way out: each item of each envelope is scrubbed here.
 
 A hook per kind of item would leave gaps: the SDK has none for sessions, profiles, attachments and headers,
-and two of its hooks let the original pass when they fail. Here is one place that knows no kinds, and what
-it cannot scrub does not leave.
+and two of its hooks let the original pass when they fail. Here is one place that knows no kinds but profiles,
+and what it cannot scrub does not leave.
 """
 
 import io
@@ -17,6 +17,7 @@ from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from sentry_sdk.transport import HttpTransport, Transport
 
 from app.core.sentry.delivery import delivery, tell_bad_proxy
+from app.core.sentry.profiles import PROFILE_CHUNK, scrub_profile
 from app.core.sentry.requests import CurrentRequest, current_request
 from app.core.sentry.rules import load_rules
 from app.core.sentry.scrubber import Scrubber
@@ -103,7 +104,12 @@ class CountingTransport(HttpTransport):
         self, method: str, endpoint_type: EndpointType, body: Any, headers: Mapping[str, str]
     ) -> urllib3.BaseHTTPResponse:
         try:
-            return super()._request(method, endpoint_type, body, headers)
+            try:
+                return super()._request(method, endpoint_type, body, headers)
+            except urllib3.exceptions.ProtocolError:
+                # The other side closed a kept connection, as all do after some idle seconds, while this was on its way.
+                # What arrived twice all the same has the same id, by which Sentry knows it.
+                return super()._request(method, endpoint_type, body, headers)
         except Exception as error:
             # Its text would name the address.
             delivery.count_error(type(error).__name__)
@@ -159,7 +165,8 @@ class ScrubbingTransport(Transport):
     def _scrub_item(self, item: Item, scrub: Callable[[Any], Any]) -> Item | None:
         headers = scrub(item.headers)
         if item.payload.json is not None:
-            return Item(ScrubbedPayload(item.payload.json, scrub), headers)
+            whole = partial(scrub_profile, scrub) if item.type == PROFILE_CHUNK else scrub
+            return Item(ScrubbedPayload(item.payload.json, whole), headers)
         if str(headers.get("content_type")).startswith("text/"):
             text = item.get_bytes().decode(errors="replace")
             # Text of two bytes a character has zeros, between which no rule finds anything.

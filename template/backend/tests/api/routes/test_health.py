@@ -17,7 +17,7 @@ async def answer() -> None:
 
 
 async def fail() -> None:
-    raise ConnectionError("no database")
+    raise ConnectionError("no answer")
 
 
 def test_health_says_which_build_answers(client: TestClient) -> None:
@@ -28,7 +28,9 @@ def test_live(client: TestClient) -> None:
     assert client.get("/health/live").json() == {"status": "ok"}
 
 
-def test_without_extensions_the_application_is_ready(client: TestClient) -> None:
+def test_without_extensions_the_application_is_ready(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "EXTENSIONS", ())
+
     assert client.get("/health/ready").json() == {"status": "ready", "checks": {}}
 
 
@@ -36,14 +38,28 @@ def test_an_extension_that_fails_makes_it_not_ready_and_no_event(
     client: TestClient, start_sentry: StartSentry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = start_sentry()
-    extensions = (Extension("cache", readiness=answer), Extension("database", readiness=fail), Extension("plain"))
+    extensions = (Extension("cache", readiness=answer), Extension("mail", readiness=fail), Extension("plain"))
     monkeypatch.setattr(health, "EXTENSIONS", extensions)
 
     response = client.get("/health/ready")
 
     assert response.status_code == 503
-    assert response.json() == {"status": "not ready", "checks": {"cache": "ok", "database": "failed"}}
+    assert response.json() == {"status": "not ready", "checks": {"cache": "ok", "mail": "failed"}}
     assert sent.events == []
+
+
+def test_all_are_asked_at_once(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = asyncio.Barrier(2)
+
+    async def meet() -> None:
+        async with asyncio.timeout(10):
+            await both.wait()
+
+    monkeypatch.setattr(health, "EXTENSIONS", (Extension("one", readiness=meet), Extension("other", readiness=meet)))
+    with TestClient(make_app()) as client:
+        response = client.get("/health/ready")
+
+    assert response.json() == {"status": "ready", "checks": {"one": "ok", "other": "ok"}}
 
 
 @pytest.mark.parametrize("path", health.PATHS)

@@ -1,5 +1,7 @@
 """The verbs: what business code says, and what is sent."""
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -70,6 +72,22 @@ def test_work_is_traced_with_its_spans(start_sentry: StartSentry) -> None:
         ("db.query", "Fetch mission data"),
         ("cache.set", "Keep"),
     }
+
+
+def test_isolated_work_is_a_trace_of_its_own_and_keeps_to_itself_what_it_says(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+    sentry.set_tag("connection", "c1")
+    for number in (1, 2):
+        with sentry.isolated_work(f"message {number}", "task"):
+            sentry.set_tag(f"only_{number}", "yes")
+            sentry.capture_message(f"about {number}")
+
+    for number, event, transaction in zip((1, 2), sent.events, sent.transactions, strict=True):
+        own = {name for name in event["tags"] if name.startswith("only_")}
+        assert own == {f"only_{number}"}
+        assert event["tags"]["connection"] == transaction["tags"]["connection"] == "c1"
+        assert event["contexts"]["trace"]["trace_id"] == transaction["contexts"]["trace"]["trace_id"]
+    assert len({row["contexts"]["trace"]["trace_id"] for row in sent.transactions}) == 2
 
 
 def test_what_is_said_for_one_event_does_not_stay(start_sentry: StartSentry) -> None:
@@ -194,3 +212,91 @@ def test_failed_authentication_is_counted_and_tagged(start_sentry: StartSentry) 
     assert sent.events[0]["tags"]["auth_error"] == "expired"
     crumb = sent.events[0]["breadcrumbs"]["values"][-1]
     assert (crumb["category"], crumb["data"]) == ("auth", {"reason": "expired"})
+
+
+def test_hidden_content_takes_body_and_local_variables_with_it(start_sentry: StartSentry, make_app: MakeApp) -> None:
+    sent = start_sentry()
+    # Put together, because events show the lines of this file.
+    canary = "dear grandmother".replace(" ", "-")
+    router = APIRouter()
+
+    @router.post("/letters")
+    async def letters(body: dict[str, str], hidden: bool) -> None:
+        if hidden:
+            sentry.hide_content()
+        letter = body["letter"]
+        raise RuntimeError(f"It broke after {len(letter)}")
+
+    with TestClient(make_app(router), raise_server_exceptions=False) as caller:
+        for hidden in (True, False):
+            caller.post("/letters", params={"hidden": hidden}, json={"letter": canary})
+    private, ordinary = sent.events
+    assert canary not in json.dumps(private)
+    assert "data" not in private["request"]
+    assert canary in json.dumps(ordinary["request"]["data"])
+    assert canary in json.dumps(ordinary["exception"]["values"][-1]["stacktrace"]["frames"][-1]["vars"])
+
+
+@pytest.mark.parametrize("place", ["task", "thread"])
+def test_what_a_part_of_a_job_hides_is_hidden_in_all_of_the_job(start_sentry: StartSentry, place: str) -> None:
+    sent = start_sentry()
+    canary = "dear grandmother".replace(" ", "-")
+
+    async def hide() -> None:
+        sentry.hide_content()
+
+    async def job(*, hides: bool) -> None:
+        letter = canary
+        with sentry.continue_transaction("job", "task.run", {}):
+            if hides:
+                await (asyncio.create_task(hide()) if place == "task" else asyncio.to_thread(sentry.hide_content))
+            try:
+                raise RuntimeError(f"It broke after {len(letter)}")
+            except RuntimeError as error:
+                sentry.capture_exception(error)
+
+    for hides in (True, False):
+        asyncio.run(job(hides=hides))
+    private, ordinary = sent.events
+    assert canary not in json.dumps(private)
+    assert canary in json.dumps(ordinary["exception"]["values"][-1]["stacktrace"]["frames"][-1]["vars"])
+
+
+def test_work_goes_on_in_the_trace_of_who_asked_for_it(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+    with sentry.start_transaction(name="request", op="http.server") as request, sentry.start_span("queue.publish"):
+        headers = sentry.trace_headers()
+
+    with sentry.continue_transaction("work", "task.run", headers) as work:
+        sentry.set_tag("job", "work")
+    sentry.capture_message("afterwards")
+
+    assert set(headers) == {"sentry-trace", "baggage"}
+    assert work.trace_id == request.trace_id
+    asked, done = sent.transactions
+    assert done["contexts"]["trace"]["parent_span_id"] == asked["spans"][0]["span_id"]
+    assert (done["contexts"]["trace"]["op"], done["transaction_info"]["source"]) == ("task.run", "task")
+    assert done["tags"]["job"] == "work"
+    assert "job" not in sent.events[0]["tags"]
+
+
+def test_a_check_in_says_when_it_is_due_and_how_it_went(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+
+    check_in_id = sentry.check_in("nightly-report", "in_progress", crontab="0 3 * * *", longest_minutes=5)
+    sentry.check_in("nightly-report", "error", check_in_id=check_in_id)
+
+    begun, ended = sent.items("check_in")
+    assert begun["monitor_slug"] == ended["monitor_slug"] == "nightly-report"
+    assert begun["check_in_id"] == ended["check_in_id"] == check_in_id
+    assert (begun["status"], ended["status"]) == ("in_progress", "error")
+    assert begun["monitor_config"]["schedule"] == {"type": "crontab", "value": "0 3 * * *"}
+    assert begun["monitor_config"]["max_runtime"] == 5
+    assert "monitor_config" not in ended
+
+
+def test_without_sentry_nobody_is_told_of_traces_and_check_ins() -> None:
+    assert sentry.trace_headers() == {}
+    assert sentry.check_in("nightly-report", "ok") is None
+    with sentry.continue_transaction("work", "task.run", {"sentry-trace": "nonsense"}) as work:
+        work.set_data("key", "value")

@@ -17,7 +17,7 @@ from sentry_sdk.utils import event_from_exception
 from app.core import sentry
 from app.core.contracts import ROOT
 from app.core.sentry import configure_sentry
-from tests.support import DSN, RELEASE, LoadSettings, MakeApp, RecordingTransport, StartSentry, values
+from tests.support import DSN, PRODUCTION, RELEASE, LoadSettings, MakeApp, RecordingTransport, StartSentry, values
 
 PRINT_STATE = """
 import json, logging, sys
@@ -48,7 +48,7 @@ def test_without_a_dsn_nothing_of_the_sdk_is_set_up() -> None:
 
 
 def test_one_line_says_how_sentry_was_started() -> None:
-    process = run_app(SENTRY_DSN="http://public@127.0.0.1:9/1", ENVIRONMENT="production")
+    process = run_app(SENTRY_DSN="http://public@127.0.0.1:9/1", **PRODUCTION)
 
     assert f"Sentry initialized | environment=production, traces_sample_rate=0.1, release={RELEASE}" in process.stderr
     for fact in ("profiles_sample_rate=0.1", "local_variables=False", "request_bodies=False", "diagnostics=closed"):

@@ -1,6 +1,7 @@
 """The filters: each row has an example that it drops and one that it leaves alone."""
 
 import asyncio
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ from starlette.requests import ClientDisconnect
 from starlette.websockets import WebSocketDisconnect
 
 from app.core.exceptions import ConflictError, UnavailableError
+from app.core.sentry import capture_exception
+from app.core.sentry.delivery import delivery
 from app.core.sentry.filters import FILTERS, Kind, matching_filter
-from app.core.sentry.requests import event_id_of, remember_report
+from app.core.sentry.requests import begin_request, event_id_of, remember_report
+from tests.support import StartSentry
 
 Example = tuple[Kind, dict[str, Any], dict[str, Any]]
 
@@ -78,6 +82,21 @@ def soon_after(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.core.sentry.requests.time.monotonic", lambda: 0.0)
 
 
+def test_a_server_that_misses_a_handshake_is_news_unless_the_application_has_refused_it() -> None:
+    text = "ASGI callable returned without completing handshake."
+    event = {"logger": "uvicorn.error", "logentry": {"formatted": text}}
+
+    def name_of_filter(*, refused: bool) -> str | None:
+        request = begin_request({"type": "websocket", "headers": []})
+        request.refused = refused
+        row = matching_filter("event", event, {})
+        return row.name if row else None
+
+    # In a context of its own, because the current request stays.
+    assert copy_context().run(name_of_filter, refused=False) is None
+    assert copy_context().run(name_of_filter, refused=True) == "server-echo"
+
+
 @pytest.mark.parametrize(
     ("name", "example"), [(name, example) for name, examples in DROPPED.items() for example in examples]
 )
@@ -102,3 +121,13 @@ def test_an_exception_that_refuses_attributes_is_remembered_all_the_same() -> No
     remember_report(error, "b" * 32)
 
     assert event_id_of(error) == "b" * 32
+
+
+def test_failures_that_an_extension_expects_are_counted(start_sentry: StartSentry) -> None:
+    sent = start_sentry(options={"expected": [lambda error: isinstance(error, ConnectionResetError)]})
+
+    capture_exception(ConnectionResetError())
+    capture_exception(ConnectionAbortedError())
+
+    assert [event["exception"]["values"][-1]["type"] for event in sent.events] == ["ConnectionAbortedError"]
+    assert delivery.report().dropped == {"filter: expected-failure": 1}

@@ -93,13 +93,13 @@ def test_an_error_that_is_reported_in_the_midst_of_counting_one_does_not_stop_th
 
     counting = threading.Thread(target=limiter.allows, args=(Place(),), daemon=True)
     counting.start()
-    counting.join(timeout=10)
+    counting.join(timeout=60)
 
     assert not counting.is_alive()
 
 
 def test_a_forked_process_does_not_wait_for_threads_that_it_does_not_have(caplog: pytest.LogCaptureFixture) -> None:
-    limiter = Limiter(burst=1, window=0.05)
+    limiter = Limiter(burst=1, window=0.5)
     limiter._reporter = threading.Timer(3600, str)
     holding = threading.Thread(target=limiter._lock.acquire)
     holding.start()
@@ -109,16 +109,16 @@ def test_a_forked_process_does_not_wait_for_threads_that_it_does_not_have(caplog
 
     counting = threading.Thread(target=lambda: [limiter.allows("place") for _ in range(3)], daemon=True)
     counting.start()
-    counting.join(timeout=10)
+    counting.join(timeout=60)
     assert not counting.is_alive()
     reporter = limiter._reporter
     assert reporter is not None
-    reporter.join(timeout=10)
-    assert caplog.messages == ["The limiter dropped 2 events within 0.05 seconds"]
+    reporter.join(timeout=60)
+    assert caplog.messages == ["The limiter dropped 2 events within 0.5 seconds"]
 
 
 def test_each_window_with_losses_has_one_report(caplog: pytest.LogCaptureFixture) -> None:
-    limiter = Limiter(burst=1, window=0.5)
+    limiter = Limiter(burst=1, window=3600)
     answers: list[bool] = []
     for _ in range(2):
         threads = [threading.Thread(target=lambda: answers.append(limiter.allows("loop"))) for _ in range(8)]
@@ -128,7 +128,9 @@ def test_each_window_with_losses_has_one_report(caplog: pytest.LogCaptureFixture
             thread.join()
         reporter = limiter._reporter
         assert reporter is not None
-        reporter.join(timeout=10)
+        # As if the window had ended: on a busy machine a short one may end between the threads.
+        reporter.cancel()
+        limiter._report()
 
     assert len(caplog.messages) == 2
     assert sum(int(text.split()[3]) for text in caplog.messages) == answers.count(False)

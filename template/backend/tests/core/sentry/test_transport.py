@@ -179,6 +179,62 @@ def test_ids_that_look_like_card_numbers_survive(start_sentry: StartSentry) -> N
     assert sent.events[0]["contexts"]["trace"]["span_id"] == NUMBER
 
 
+def chunk_of_a_profile(samples: int) -> dict[str, Any]:
+    """What the SDK sends of a process with ten threads."""
+    sample = {"timestamp": 1_764_406_000.25, "stack_id": 1}
+    return {
+        "profile": {
+            "frames": [{"function": "work"}, {"function": f"connect token={CANARY}"}],
+            "stacks": [[0], [1, 0]],
+            "samples": [{**sample, "thread_id": str(140_234_567_890_120 + number % 10)} for number in range(samples)],
+            "thread_metadata": {"140234567890120": {"name": f"worker 7 {JWT}"}},
+        }
+    }
+
+
+def send_profile(chunk: dict[str, Any]) -> None:
+    transport = sentry_sdk.get_client().transport
+    assert transport
+    transport.capture_envelope(Envelope(items=[Item(PayloadRef(json=chunk), type="profile_chunk")]))
+
+
+def test_a_long_profile_arrives_whole_and_scrubbed(start_sentry: StartSentry) -> None:
+    sent = start_sentry()
+    # A minute, a hundred times a second.
+    chunk = chunk_of_a_profile(60_000)
+    send_profile(chunk)
+
+    [arrived] = sent.items("profile_chunk")
+    assert arrived["profile"]["samples"] == chunk["profile"]["samples"]
+    assert arrived["profile"]["stacks"] == [[0], [1, 0]]
+    assert [frame["function"] for frame in arrived["profile"]["frames"]] == ["work", "connect token=[Filtered]"]
+    assert arrived["profile"]["thread_metadata"]["140234567890120"]["name"].startswith("worker 7 ")
+    assert_clean(sent.raw)
+
+
+@pytest.mark.parametrize(
+    ("table", "entry"),
+    [
+        ("stacks", [2]),
+        ("stacks", [CANARY]),
+        ("stacks", [int(NUMBER)]),
+        ("samples", {"timestamp": 1.5, "thread_id": "7", "stack_id": 2}),
+        ("samples", {"timestamp": 1.5, "thread_id": CANARY + "x", "stack_id": 0}),
+        ("samples", {"timestamp": CANARY, "thread_id": "7", "stack_id": 0}),
+        ("samples", {"timestamp": 1.5, "thread_id": "7", "stack_id": 0, "note": CANARY}),
+    ],
+)
+def test_a_profile_with_anything_but_numbers_among_its_numbers_stays_here(
+    table: str, entry: object, start_sentry: StartSentry
+) -> None:
+    sent = start_sentry()
+    chunk = chunk_of_a_profile(1)
+    chunk["profile"][table].append(entry)
+    with pytest.raises(ValueError, match="something else"):
+        send_profile(chunk)
+    assert "profile_chunk" not in sent.types
+
+
 class BrokenScrubber(Scrubber):
     def scrub(self, value: Any) -> Any:
         raise RuntimeError(f"cannot scrub {value}")
@@ -319,6 +375,28 @@ def test_what_is_not_sent_for_a_rate_limit_is_counted(ingest: Ingest, deliver: D
 
     report = delivery.report()
     assert (report.sent, report.dropped) == (1, {"transport: ratelimit_backoff": 2})
+
+
+def test_an_event_survives_a_kept_connection_that_the_other_side_closes(ingest: Ingest, deliver: Deliver) -> None:
+    deliver(ingest)
+    ingest.closes_once = True
+
+    deliver(ingest)
+
+    report = delivery.report()
+    assert (report.sent, report.last_error, report.dropped) == (2, None, {})
+
+
+def test_an_ingest_that_closes_every_connection_is_asked_twice(ingest: Ingest, deliver: Deliver) -> None:
+    ingest.closes = True
+
+    deliver(ingest)
+
+    report = delivery.report()
+    assert (report.sent, report.last_error) == (0, "ProtocolError")
+    assert report.dropped == {"transport: network_error": 1}
+    events = [request for request in ingest.requests if b"number 0" in gzip.decompress(request.body)]
+    assert len(events) == 2
 
 
 def test_an_ingest_that_is_away_is_named_by_the_kind_of_error_alone(deliver: Deliver) -> None:

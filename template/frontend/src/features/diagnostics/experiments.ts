@@ -1,6 +1,6 @@
 /** What the diagnostics page does, and what came of it. Outside of the page, so that it survives a broken page. */
 import { useSyncExternalStore } from "react";
-import { ApiError, api, bodyOf } from "../../lib/api/client";
+import { ApiError, api, bodyOf, sentenceOf } from "../../lib/api/client";
 import { onChange, onSent, sdkState, whyNotSent } from "../../lib/sentry";
 
 /** Long enough to stand out among other requests; in seconds. */
@@ -111,7 +111,5 @@ export function explain(error: unknown): string {
   if (error instanceof ApiError && error.status === 404) {
     return "The test endpoints are closed here, as they are in production unless SENTRY_DIAGNOSTICS_TOKEN opens them.";
   }
-  return error instanceof Error
-    ? `${error.message.replace(/\.$/, "")}.`
-    : "The API does not answer.";
+  return error instanceof Error ? sentenceOf(error) : "The API does not answer.";
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import * as sentry from "../sentry";
-import { ApiError, api, bodyOf } from "./client";
+import { ApiError, api, bodyOf, provideToken, sentenceOf } from "./client";
 
 const answer = (body: BodyInit | null, init: ResponseInit) =>
   vi.stubGlobal("fetch", async () => new Response(body, init));
@@ -28,6 +28,10 @@ describe("the API client", () => {
       eventId: "e1",
       traceId: "t1",
     });
+    expect([error, new Error("Gone")].map((one) => sentenceOf(one as Error))).toEqual([
+      "Try later.",
+      "Gone.",
+    ]);
   });
 
   it.each(["<html>Bad gateway</html>", "", "null", '"text"', '{"title": 5, "event_id": {}}'])(
@@ -85,6 +89,33 @@ describe("the API client", () => {
     expect(note.mock.calls).toEqual([
       call("/api/v1/sentry-debug", 404),
       call("/api/v1/sentry-test/slow", 0),
+    ]);
+  });
+
+  it("sends the token that there is at that moment, and to no other host", async () => {
+    const sent: [string, string | null][] = [];
+    const fetch = async (request: Request) => {
+      sent.push([new URL(request.url).host, request.headers.get("authorization")]);
+      return new Response("{}", { headers: { "content-type": "application/json" } });
+    };
+    vi.stubGlobal("fetch", fetch);
+    let token: string | null = "one";
+    provideToken(() => token);
+    await ask();
+    token = "two";
+    await ask();
+    await api.GET("/api/v1/sentry-debug", { baseUrl: "https://elsewhere.example.com" });
+    await api.GET("/api/v1/sentry-debug", { headers: { authorization: "Bearer own" } });
+    token = null;
+    await ask();
+    provideToken(() => null);
+    const { host } = location;
+    expect(sent).toEqual([
+      [host, "Bearer one"],
+      [host, "Bearer two"],
+      ["elsewhere.example.com", null],
+      [host, "Bearer own"],
+      [host, null],
     ]);
   });
 });

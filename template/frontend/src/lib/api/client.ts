@@ -1,5 +1,5 @@
 import createClient, { type Middleware } from "openapi-fetch";
-import { addBreadcrumb, sdkState, startSpan, traceHeaders } from "../sentry";
+import { addBreadcrumb, notedRequests, sdkState, startSpan, traceHeaders } from "../sentry";
 import type { paths } from "./schema";
 
 /** What the API says in a problem document (RFC 9457), or a description of a request that got no answer. */
@@ -48,12 +48,11 @@ export class ApiError extends Error {
   }
 }
 
+/** What went wrong as one sentence, for a person. */
+export const sentenceOf = (error: Error): string => `${error.message.replace(/\.$/, "")}.`;
+
 /** The requests of the client below by their routes in the contract: `/orders/{order_id}`, never an order's number. */
 const routes = new WeakMap<Request, string>();
-
-/** Whether this is a request of the client below, which leaves a breadcrumb of its own. */
-export const isApiCall = (request: unknown): boolean =>
-  request instanceof Request && routes.has(request);
 
 function note(request: Request, status: number): void {
   const { method } = request;
@@ -70,9 +69,29 @@ function ask(request: Request): Promise<Response> {
     : startSpan(`${request.method} ${routes.get(request)}`, "http.client", fetching);
 }
 
+let currentToken: () => string | null = () => null;
+
+/**
+ * Has requests carry what `source` returns at that moment as bearer token; null sends none. Only requests to the own
+ * API: no other host learns it. The token is not kept here, and is part of no breadcrumb.
+ */
+export function provideToken(source: () => string | null): void {
+  currentToken = source;
+}
+
+function authorize(request: Request): void {
+  const token = currentToken();
+  const isOwn = new URL(request.url).origin === location.origin;
+  if (token && isOwn && !request.headers.has("authorization")) {
+    request.headers.set("authorization", `Bearer ${token}`);
+  }
+}
+
 const middleware: Middleware = {
   onRequest({ request, schemaPath }) {
     routes.set(request, schemaPath);
+    authorize(request);
+    notedRequests.add(request);
     for (const [name, value] of Object.entries(traceHeaders())) {
       request.headers.set(name, value);
     }

@@ -27,9 +27,14 @@ beforeEach(() => {
   vi.stubGlobal("requestIdleCallback", () => 0);
 });
 
-afterEach(() => {
+afterEach(async () => {
   window.onerror = null;
   window.onunhandledrejection = null;
+  if ("__SENTRY__" in globalThis) {
+    // The span of the page load, which would end in the midst of the next test and give that one its trace.
+    const { getActiveSpan } = await import("@sentry/core");
+    getActiveSpan()?.end();
+  }
 });
 
 async function importSentry(dsn = "https://key@sentry.example.com/2") {

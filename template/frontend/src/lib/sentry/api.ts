@@ -55,6 +55,9 @@ export const provideRoutes = recorded("provideRoutes");
 /** Has a function asked for the state whenever an error is sent, which then carries its keys and types, no values. */
 export const describeState = recorded("describeState");
 
+/** Requests that the application notes itself: the SDK leaves no breadcrumb of them. */
+export const notedRequests = new WeakSet<Request>();
+
 /** Notes what has happened, for the following events. */
 export const addBreadcrumb = recorded("addBreadcrumb");
 

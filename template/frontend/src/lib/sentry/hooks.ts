@@ -2,16 +2,10 @@
  * The `before_*` callbacks: only what needs the hint, which the transport does not have any more.
  * Redaction is the transport's. A hook that throws makes the SDK drop what it was given.
  */
-import type { Integration } from "@sentry/core";
-import {
-  addBreadcrumb,
-  type Breadcrumb,
-  type BreadcrumbHint,
-  type ErrorEvent,
-  type EventHint,
-} from "@sentry/react";
-import { isApiCall } from "../api/client";
+import type { Breadcrumb, BreadcrumbHint, ErrorEvent, EventHint } from "@sentry/react";
+import { notedRequests } from "./api";
 import { dropReason } from "./filters";
+import { withoutQuery } from "./quotes";
 import { routeOf } from "./routes";
 import { stateShapes } from "./state";
 import { structureOf } from "./structure";
@@ -125,9 +119,9 @@ export function beforeBreadcrumb(crumb: Breadcrumb, hint?: BreadcrumbHint): Brea
   }
   if (category === "fetch" || category === "xhr") {
     const [request] = Array.isArray(hint?.input) ? hint.input : [];
-    return isApiCall(request)
+    return request instanceof Request && notedRequests.has(request)
       ? null
-      : { ...crumb, data: { ...data, url: withoutQuery(data?.url) } };
+      : { ...crumb, data: { ...data, url: withoutQuery(`${data?.url}`) } };
   }
   return crumb;
 }
@@ -138,16 +132,3 @@ function fieldsOf(form: unknown): string[] {
   const names = elements.map((element) => element.getAttribute("name") ?? "").filter(Boolean);
   return [...new Set(names)].slice(0, MAX_FIELDS);
 }
-
-const withoutQuery = (url: unknown) => String(url).split(/[?#]/, 1)[0];
-
-/** Notes which forms are sent; the SDK does not. */
-export const formIntegration = (): Integration => ({
-  name: "Forms",
-  setup: () =>
-    addEventListener(
-      "submit",
-      (event) => addBreadcrumb({ category: "ui.submit" }, { event }),
-      true,
-    ),
-});

@@ -7,6 +7,7 @@ export {
   captureMessage,
   currentTraceId,
   describeState,
+  notedRequests,
   onSent,
   provideRoutes,
   rootErrorHandlers,

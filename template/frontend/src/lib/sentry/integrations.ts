@@ -2,6 +2,7 @@
 import project from "@contracts/project.json";
 import type { Integration } from "@sentry/core";
 import {
+  addBreadcrumb,
   breadcrumbsIntegration,
   browserSessionIntegration,
   browserTracingIntegration,
@@ -13,8 +14,18 @@ import {
   thirdPartyErrorFilterIntegration,
 } from "@sentry/react";
 import type { trace } from "./boot";
-import { formIntegration } from "./hooks";
 import { routeIntegration } from "./routes";
+
+/** Notes which forms are sent; the SDK does not. */
+const formIntegration = (): Integration => ({
+  name: "Forms",
+  setup: () =>
+    addEventListener(
+      "submit",
+      (event) => addBreadcrumb({ category: "ui.submit" }, { event }),
+      true,
+    ),
+});
 
 /**
  * The integrations of a page visit with this trace. Of the SDK's default ones some are left out: "Console" sends the

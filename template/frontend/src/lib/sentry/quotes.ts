@@ -27,7 +27,7 @@ const FUNCTION =
 const PATH = /^[\w\-.:/%()[\]!@<> ]*$/;
 
 /** An address without query and fragment, whatever signs these are made of. */
-const addressOf = (text: string) => text.replace(/[?#].*/s, "");
+export const withoutQuery = (text: string) => text.replace(/[?#].*/s, "");
 
 const named = (text: string, look: RegExp) => (look.test(text) ? text : marker("name"));
 
@@ -67,7 +67,7 @@ function textWithoutQuotes(text: string, key: string): string {
     return text.replace(/[?#[].*/s, "");
   }
   if (ADDRESSES.test(key)) {
-    return addressOf(text);
+    return withoutQuery(text);
   }
   if (FUNCTIONS.test(key)) {
     return named(text, FUNCTION);
@@ -79,9 +79,10 @@ function textWithoutQuotes(text: string, key: string): string {
 function withoutNames(fields: Fields): Fields {
   const { op, description, name, attributes, type, value, filename, category } = fields;
   const operation = op ?? attributeOf(attributes, "sentry.op");
-  const shorten = [[NAMED_BY_PATH, pathOf] as const, [NAMED_BY_ADDRESS, addressOf] as const].find(
-    ([look]) => look.test(String(operation)),
-  )?.[1];
+  const shorten = [
+    [NAMED_BY_PATH, pathOf] as const,
+    [NAMED_BY_ADDRESS, withoutQuery] as const,
+  ].find(([look]) => look.test(String(operation)))?.[1];
   if (shorten) {
     const label = description === undefined ? "name" : "description";
     fields[label] = shorten(String(description ?? name ?? ""));

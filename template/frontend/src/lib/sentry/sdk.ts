@@ -26,6 +26,7 @@ import { integrationsOf } from "./integrations";
 import { makeStoringTransport } from "./offline";
 import { buildOptions } from "./options";
 import { note, outcomeOfAnswer, type Sent } from "./outcomes";
+import { withoutQuery } from "./quotes";
 import { provideRoutes } from "./routes";
 import { offerReplay } from "./signs";
 import { describeState } from "./state";
@@ -164,7 +165,7 @@ export function start(page: typeof trace, tellPage: (sent?: Sent) => void, calls
   client.on("preprocessEvent", (event, hint) => {
     if (current && event.type !== "transaction") {
       event.timestamp = current.timestamp;
-      event.request = { ...event.request, url: current.url.replace(/[?#].*/s, "") };
+      event.request = { ...event.request, url: withoutQuery(current.url) };
     }
     if (hint?.originalException) {
       event.event_id ??= eventIdOf(hint.originalException);
