@@ -23,8 +23,11 @@ test("an error while rendering shows the error page and arrives once", async ({
   const { event_id: eventId, contexts } = event;
   await expect(page.getByRole("main")).toContainText(eventId);
   await expect(page.getByRole("main")).toContainText(contexts.trace.trace_id);
-  await page.getByRole("button", { name: "Copy IDs" }).click();
-  await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+  // Looked for before the click already, because it is said for two seconds only.
+  await Promise.all([
+    page.getByRole("button", { name: "Copied" }).waitFor(),
+    page.getByRole("button", { name: "Copy IDs" }).click(),
+  ]);
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   expect(copied).toBe(`event ${eventId}, trace ${contexts.trace.trace_id}`);
 

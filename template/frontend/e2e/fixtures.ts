@@ -1,4 +1,4 @@
-import { test as base, expect, type Page, type Request } from "@playwright/test";
+import { test as base, expect, type Page, type Request, type Response } from "@playwright/test";
 import type { Payload, Received } from "./sink.ts";
 
 export const API = 1;
@@ -137,6 +137,12 @@ export async function hold(page: Page, address: string): Promise<() => void> {
     await route.continue();
   });
   return release;
+}
+
+/** Waits until a chunk that the page asks for has not only come but run. */
+export async function hasRun(page: Page, chunk: Promise<Response>): Promise<void> {
+  const url = JSON.stringify((await chunk).url());
+  await page.evaluate(`import(${url}).then(() => undefined)`);
 }
 
 /** Sends a feedback and waits until it and whatever was sent before it has arrived. */

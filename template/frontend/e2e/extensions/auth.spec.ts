@@ -94,9 +94,13 @@ test("an expired sign-in ends with a sentence and is no error", async ({
   await page.getByLabel("Name").fill("Grace");
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("status")).toHaveText("Signed in as Grace");
+  const ask = page.getByRole("button", { name: "Ask again" });
   await expect(async () => {
-    await page.getByRole("button", { name: "Ask again" }).click({ timeout: 1000 });
-    await expect(page.getByRole("button", { name: "Ask again" })).toBeHidden({ timeout: 500 });
+    // The answer to the question before may come between two looks.
+    if (await ask.isVisible()) {
+      await ask.click({ timeout: 1000 });
+    }
+    await expect(ask).toBeHidden({ timeout: 500 });
   }).toPass();
   await expect(page.getByRole("status")).toHaveText("The sign-in has expired. Sign in again.");
 
