@@ -39,6 +39,7 @@ NEEDED = {
 }
 PACKAGES = "busybox,ca-certificates,gettext-base,nginx-light,python3"
 PREFIX = "containers-"
+NETWORKS, TRIES = 120, 20
 SESSION = "session"  # the file of a session that has its name, locked while it lives
 CERTIFICATE = "certificate.pem"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -142,25 +143,25 @@ def containers() -> Iterator[Containers]:
     # The path of a socket, which is below this folder, may have no more than about a hundred characters.
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         folder = Path(name)
-        registry, session = f"{HOST}:{free_port()}", token_hex(3)
-        with (folder / SESSION).open("w", encoding="ascii") as living:
+        images = f'"{_base_images()}"'
+        with (folder / SESSION).open("w", encoding="ascii") as living, _address_of_nobody() as (session, host):
             flock(living, LOCK_EX)
             living.write(session)
             living.flush()
-            certificate, trusted = _certified(folder, f"{_network(session)}.255.254")
-            environment = _configured(folder, registry, f'"{_base_images()}"', session, trusted)
+            certificate, trusted = _certified(folder, host)
+            registry = f"{HOST}:{free_port()}"
+            environment = _configured(folder, registry, images, session, trusted)
             (folder / "registry.yml").write_text(REGISTRY.format(folder=folder, registry=registry), "utf-8")
             # It ends with this program, even if that is killed.
             serve = ["setpriv", "--pdeathsig", "TERM", "docker-registry", "serve", str(folder / "registry.yml")]
-            with (
-                _address(f"{_network(session)}.255.254") as host,
-                serving(serve, f"http://{registry}/v2/", cwd=folder, log=folder / "registry.log"),
-            ):
+            with serving(serve, f"http://{registry}/v2/", cwd=folder, log=folder / "registry.log"):
                 running = Containers(environment, registry, host, certificate)
                 try:
                     yield running
                 finally:
                     _empty(running)
+                    # Whoever looks for what killed ones left has nothing to do here.
+                    living.truncate(0)
 
 
 def _empty(running: Containers) -> None:
@@ -181,30 +182,51 @@ def end_those_of_killed_programs() -> None:
     Until then connections to ports that their containers had published are refused, whoever listens there.
     """
     for file in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{SESSION}"):
-        with file.open(encoding="ascii") as left:
+        try:
+            left = file.open(encoding="ascii")
+        except FileNotFoundError:
+            continue  # it has ended meanwhile, and taken its folder with it
+        with left:
             try:
                 flock(left, LOCK_EX | LOCK_NB)
             except BlockingIOError:
                 continue
             if session := left.read():
-                with _address(f"{_network(session)}.255.254") as host:
-                    _empty(Containers(_variables(file.parent, session), "", host, file.with_name(CERTIFICATE)))
+                host = _host(session)
+                _empty(Containers(_variables(file.parent, session), "", host, file.with_name(CERTIFICATE)))
                 shutil.rmtree(file.parent)
+                _ip("del", host)
 
 
 @contextmanager
-def _address(address: str) -> Iterator[str]:
-    """Give the loopback interface one more address for a ``with`` block."""
-    _run("/sbin/ip", "address", "replace", f"{address}/32", "dev", "lo")
+def _address_of_nobody() -> Iterator[tuple[str, str]]:
+    """Choose a session whose network no other has, and give the loopback interface its address for a ``with`` block."""
+    for _ in range(TRIES):
+        session = token_hex(3)
+        added = _ip("add", _host(session))
+        if added.returncode == 0:
+            break
+    else:
+        raise AssertionError(f"The loopback interface takes no more addresses: {added.stderr}")
     try:
-        yield address
+        yield session, _host(session)
     finally:
-        _run("/sbin/ip", "address", "del", f"{address}/32", "dev", "lo")
+        _ip("del", _host(session))
+
+
+def _ip(does: str, address: str) -> "subprocess.CompletedProcess[str]":
+    command = ["/sbin/ip", "address", does, f"{address}/32", "dev", "lo"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _network(session: str) -> str:
     """Return the first two numbers of the addresses of a session's containers."""
-    return f"10.{128 + int(session, 16) % 120}"
+    return f"10.{128 + int(session, 16) % NETWORKS}"
+
+
+def _host(session: str) -> str:
+    """Return the address of this machine that a session's containers reach."""
+    return f"{_network(session)}.255.254"
 
 
 def _certified(folder: Path, address: str) -> tuple[Path, Path]:

@@ -106,7 +106,7 @@ def await_events(viewer: str) -> dict[str, Event]:
         return SIDES.keys() <= found.keys()
 
     try:
-        poll(both, awaiting="both events in the viewer", seconds=20)
+        poll(both, awaiting="both events in the viewer", seconds=30)
     except DeadlineError as error:
         print(error, file=sys.stderr)
     return found

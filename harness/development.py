@@ -14,7 +14,7 @@ from harness.project import Project
 
 PORTS = {"API_PORT": 8000, "WEB_PORT": 5173, "VIEWER_PORT": 8969}
 READY = "Stop with Ctrl-C"
-PAGE_TIMEOUT_MILLISECONDS = 15_000
+PAGE_TIMEOUT_MILLISECONDS = 60_000
 BUTTONS = ("Break the backend", "Break the browser")
 
 
@@ -50,7 +50,7 @@ def developing(project: Project, log: Path, environment: dict[str, str] | None =
         return process.poll() is not None or READY in log.read_text("utf-8", errors="replace")
 
     try:
-        poll(ready_or_ended, awaiting="the servers of make dev", seconds=120)
+        poll(ready_or_ended, awaiting="the servers of make dev", seconds=180)
         if process.poll() is not None:
             raise DeadlineError(f"make dev ended early:\n{log.read_text('utf-8', errors='replace')[-4000:]}")
         web, api, viewer = (f"http://{HOST}:{settings[name]}" for name in ("WEB_PORT", "API_PORT", "VIEWER_PORT"))

@@ -1,6 +1,7 @@
 """Start real servers on free ports, wait until they answer, stop them with all their children."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from typing import TypeVar
 import httpx
 
 HOST = "127.0.0.1"
+FIRST_PORT, PORTS = 11_000, 20_000
 T = TypeVar("T")
 
 
@@ -24,11 +26,14 @@ class DeadlineError(Exception):
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of the loopback interface that nobody listens on.
+
+    It is none of those that systems hand out, from 32768 on, or somebody else might soon be given it.
+    """
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with suppress(OSError), socket.create_server((HOST, port)):
+            return port
 
 
 def is_taken(port: int) -> bool:
@@ -49,17 +54,17 @@ def poll(check: Callable[[], T | None], *, awaiting: str, seconds: float = 30) -
         DeadlineError: nothing true came before the deadline.
     """
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if result := check():
-            return result
+    while not (result := check()):
+        if time.monotonic() > deadline:
+            raise DeadlineError(f"Waited {seconds:g} s in vain for {awaiting}.")
         time.sleep(0.1)
-    raise DeadlineError(f"Waited {seconds:g} s in vain for {awaiting}.")
+    return result
 
 
 def answers(url: str) -> bool:
     """Say whether an HTTP server answers at the address, with whatever status."""
     try:
-        httpx.get(url, timeout=2)
+        httpx.get(url, timeout=10)
     except httpx.HTTPError:
         return False
     return True
@@ -81,7 +86,7 @@ def start(
         )
 
 
-def stop(process: "subprocess.Popen[bytes]", *, seconds: float = 15) -> None:
+def stop(process: "subprocess.Popen[bytes]", *, seconds: float = 30) -> None:
     """End a program made by :func:`start` and its group, and wait until the whole group has ended.
 
     The first of a group, such as ``make``, ends before those that still stop servers of their own.
@@ -157,14 +162,18 @@ def serving(
         stop(process)
 
 
+class _HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # as many as may come at once; the others would wait for a second
+
+
 @contextmanager
 def handling(handler: Callable[..., BaseRequestHandler]) -> Iterator[int]:
     """Run an HTTP server of this process on a free port for the length of a ``with`` block, entered with its port.
 
     Each request has a thread of its own; those that hang are left behind.
     """
-    with ThreadingHTTPServer((HOST, 0), handler) as server:
-        server.daemon_threads = True
+    with _HttpServer((HOST, 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from harness.containers import end_those_of_killed_programs
-from harness.processes import HOST, clean_environment, free_port, is_taken
+from harness.processes import HOST, clean_environment, free_port, is_taken, poll
 
 WAITING = """
 import sys
@@ -40,7 +40,15 @@ def test_what_is_left_of_a_killed_program_and_its_containers_is_in_nobody_s_way(
             # First of all what would say that the container has ended.
             for process in (watching, contained, program.pid):
                 os.kill(int(process), signal.SIGKILL)
-        with socket.create_server((HOST, port)):
+        with poll(lambda: listening(port), awaiting="the port that the killed one held"):
             assert not is_taken(port), "The port still leads to the container."
             end_those_of_killed_programs()
             assert is_taken(port)
+
+
+def listening(port: int) -> socket.socket | None:
+    """Return a server on the port, or nothing as long as somebody else has it."""
+    try:
+        return socket.create_server((HOST, port))
+    except OSError:
+        return None

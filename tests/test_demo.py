@@ -106,10 +106,10 @@ def test_a_demo_that_keeps_running_stops_everything_with_its_terminal(
     command = ["make", "--no-print-directory", "demo", f"ARGS=--into {destination}"]
     process = start(command, cwd=ROOT, log=log, environment=ENVIRONMENT)
     try:
-        poll(lambda: "Stop with Ctrl-C" in log.read_text("utf-8"), awaiting="the table of the demo", seconds=120)
+        poll(lambda: "Stop with Ctrl-C" in log.read_text("utf-8"), awaiting="the table of the demo", seconds=300)
         started = descendants(process.pid)
         assert len(started) >= 5
         os.killpg(process.pid, number)
-        poll(lambda: not any(map(alive, started)), awaiting="the end of everything that the demo started")
+        poll(lambda: not any(map(alive, started)), awaiting="the end of everything that the demo started", seconds=60)
     finally:
         stop(process)

@@ -81,7 +81,7 @@ def build(default_project: Project, server: Bugsink) -> Iterator[Build]:
     )
 
     def upload(url: str, token: str) -> Upload:
-        environment = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token, "SENTRY_PATIENCE": "10"}
+        environment = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token}
         process = default_project.make("sourcemaps", environment=environment, check=False)
         return Upload(process.returncode, process.stdout + process.stderr, source_maps(default_project))
 

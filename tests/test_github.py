@@ -157,7 +157,7 @@ def test_only_the_job_that_uploads_them_gets_the_source_maps(released: GithubRun
 
 def test_a_hidden_file_of_the_page_is_deployed(released: GithubRun, world: World) -> None:
     assert released.code == 0
-    assert httpx.get(f"{world.page}/.well-known/security.txt").text == "Contact: https://my-app.example\n"
+    assert httpx.get(f"{world.page}/.well-known/security.txt", timeout=60).text == "Contact: https://my-app.example\n"
 
 
 def test_both_images_are_attested_under_the_digests_that_are_deployed(released: GithubRun, world: World) -> None:

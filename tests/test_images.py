@@ -32,9 +32,8 @@ class Deployed:
     names: Mapping[str, str]
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(
-            f"{self.url}{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}
-        )
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.get(f"{self.url}{path}", headers=named, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +236,7 @@ def test_the_database_of_the_deployed_api_is_postgresql_and_its_tables_are_made(
     deployed: Deployed, docker: Containers
 ) -> None:
     assert deployed.get("/health/ready").json() == {"status": "ready", "checks": {"database": "ok"}}
-    assert httpx.post(f"{deployed.url}/api/v1/items", json={"name": "Pear"}).status_code == 201
+    assert httpx.post(f"{deployed.url}/api/v1/items", json={"name": "Pear"}, timeout=60).status_code == 201
     assert [item["name"] for item in deployed.get("/api/v1/items").json()["items"]] == ["Pear"]
     assert items_in_postgresql(deployed, docker) == ["Pear"]
 
@@ -251,8 +250,11 @@ def test_both_images_say_how_healthy_they_are(images: dict[str, str], deployed: 
 
 
 def test_the_api_has_several_workers(deployed: Deployed, docker: Containers) -> None:
-    logs = docker.docker("logs", deployed.names["api"])
-    assert (logs.stdout + logs.stderr).count("Started server process") == 2
+    def started() -> bool:
+        logs = docker.docker("logs", deployed.names["api"])
+        return (logs.stdout + logs.stderr).count("Started server process") == 2
+
+    poll(started, awaiting="both workers")
 
 
 def test_files_of_the_build_stay_with_visitors_and_the_page_is_asked_for_again(deployed: Deployed) -> None:
@@ -313,7 +315,7 @@ def test_one_image_serves_every_environment(
     variables = {"VITE_SENTRY_ENVIRONMENT": "production", "API_URL": f"http://{HOST}:9"}
     with container(docker, images["web"], 8080, **variables) as (_, url):
         poll(lambda: answers(url), awaiting=url)
-        assert '<meta name="VITE_SENTRY_ENVIRONMENT" content="production" />' in httpx.get(url).text
+        assert '<meta name="VITE_SENTRY_ENVIRONMENT" content="production" />' in httpx.get(url, timeout=60).text
 
 
 def test_a_bad_variable_stops_the_page_s_container_and_is_named(images: dict[str, str], docker: Containers) -> None:
@@ -332,7 +334,7 @@ def test_a_container_that_is_stopped_delivers_what_it_captured(
 ) -> None:
     with container(docker, images["api"], 8000, SENTRY_DSN=dsn, ENVIRONMENT="staging") as (name, url):
         poll(lambda: answers(f"{url}/health/live"), awaiting=url)
-        captured = {httpx.get(f"{url}/api/v1/sentry-test/error").json()["event_id"] for _ in range(4)}
+        captured = {httpx.get(f"{url}/api/v1/sentry-test/error", timeout=60).json()["event_id"] for _ in range(4)}
         docker.docker("stop", "--time", str(SECONDS_TO_STOP), name)
         assert docker.docker("inspect", "--format", "{{.State.ExitCode}}", name).stdout == "0\n"
     events = {event["event_id"]: event for event in sink.payloads("event")}
@@ -344,7 +346,7 @@ def test_the_tunnel_of_the_deployed_page_reaches_sentry(deployed: Deployed, sink
     event_id = "0123456789abcdef0123456789abcdef"
     header = json.dumps({"dsn": dsn, "event_id": event_id})
     envelope = f'{header}\n{{"type": "event"}}\n{json.dumps({"event_id": event_id, "message": "by the tunnel"})}\n'
-    answer = httpx.post(f"{deployed.url}/api/v1/tunnel", content=envelope, headers={"Origin": deployed.url})
+    answer = httpx.post(f"{deployed.url}/api/v1/tunnel", content=envelope, headers={"Origin": deployed.url}, timeout=60)
     assert answer.status_code == 200, answer.text
     poll(lambda: event_id in [event["event_id"] for event in sink.payloads("event")], awaiting="the event")
 
@@ -359,15 +361,17 @@ def test_the_whole_project_starts_with_a_viewer_that_shows_its_errors(project: P
     }
     try:
         project.run("docker", "compose", "up", "--build", "--wait", environment=environment)
-        health = httpx.get(f"http://{address}/health").json()
+        health = httpx.get(f"http://{address}/health", timeout=60).json()
         assert health == {"status": "ok", "environment": "development", "release": "my-app@compose"}
-        page = httpx.get(f"http://{address}/").text
+        page = httpx.get(f"http://{address}/", timeout=60).text
         assert '<meta name="VITE_SENTRY_DSN" content="http://spotlight@viewer:8969/1" />' in page
-        assert httpx.get(f"http://{address}/assets/index.js.map").status_code == 404
+        assert httpx.get(f"http://{address}/assets/index.js.map", timeout=60).status_code == 404
         # No tables are made at the start of the API: the service "migrate" did it.
-        assert httpx.post(f"http://{address}/api/v1/items", json={"name": "Plum"}).status_code == 201
-        assert [item["name"] for item in httpx.get(f"http://{address}/api/v1/items").json()["items"]] == ["Plum"]
-        captured = httpx.get(f"http://{address}/api/v1/sentry-test/error").json()["event_id"]
+        assert httpx.post(f"http://{address}/api/v1/items", json={"name": "Plum"}, timeout=60).status_code == 201
+        assert [item["name"] for item in httpx.get(f"http://{address}/api/v1/items", timeout=60).json()["items"]] == [
+            "Plum"
+        ]
+        captured = httpx.get(f"http://{address}/api/v1/sentry-test/error", timeout=60).json()["event_id"]
         poll(
             lambda: captured in [event["event_id"] for event in error_events(f"http://{HOST}:{viewer}")],
             awaiting="the error in the viewer",

@@ -24,7 +24,7 @@ from honcho.manager import Manager
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 DEFAULT_PORTS = {"API_PORT": 8000, "WEB_PORT": 5173, "VIEWER_PORT": 8969}
-START_DEADLINE_SECONDS = 60
+START_DEADLINE_SECONDS = 120
 
 
 class ConfigurationError(Exception):

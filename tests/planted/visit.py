@@ -9,7 +9,7 @@ import httpx
 
 from tests.planted.canaries import Planter
 
-TIMEOUT = 30
+TIMEOUT = 120
 
 
 def visit(url: str) -> Planter:

@@ -286,7 +286,7 @@ def token_for(url: str) -> str:
 def test_a_token_that_names_the_same_server_gives_no_warning(built: Project, release: Callable[..., Ended]) -> None:
     url = f"http://{HOST}:{free_port()}"
     variables = {"SENTRY_URL": f"{url}/", "SENTRY_AUTH_TOKEN": token_for(url), "SENTRY_ORG": "my-org"}
-    ended = release(built, "finalize", **variables, SENTRY_PATIENCE="1")
+    ended = release(built, "finalize", **variables, SENTRY_PATIENCE="10")
     assert ended.returncode == OUTAGE, ended.stderr
     assert re.fullmatch(r"Creating the release \S+: Sentry could not be reached at \S+\. \[7\] .*\n", ended.stderr)
 
@@ -296,7 +296,7 @@ def test_a_token_that_names_another_server_is_a_warning_and_not_the_problem(
 ) -> None:
     url, other = (f"http://{HOST}:{free_port()}" for _ in range(2))
     variables = {"SENTRY_URL": url, "SENTRY_AUTH_TOKEN": token_for(other), "SENTRY_ORG": "my-org"}
-    ended = release(built, "finalize", **variables, SENTRY_PATIENCE="2")
+    ended = release(built, "finalize", **variables, SENTRY_PATIENCE="10")
     assert ended.returncode == OUTAGE, ended.stderr
     warning, problem = ended.stderr.splitlines()
     assert warning.startswith(f"sentry-cli: Using {other} (embedded in token) rather than ")

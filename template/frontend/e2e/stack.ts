@@ -3,6 +3,7 @@
  * page sends its events straight to the sink, and a fourth to the tunnel of the API that has none.
  */
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -21,7 +22,7 @@ const EXTENSIONS = join(BACKEND, "tests/extensions");
 export const RELEASE = "the-name-of-a-project-that-goes-on-and-on@10.20.30+0123456789ab";
 export const ENVIRONMENT = "staging";
 /** How long the API may take to start, in milliseconds. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 
 export default async function startStack(): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), "e2e-"));
@@ -156,14 +157,15 @@ const answers = (url: string) =>
     () => false,
   );
 
-/** A port that nobody listens on, as the system says. */
+/**
+ * A port that nobody listens on. It is none of those that systems hand out, from 32768 on, or somebody else might soon be
+ * given it.
+ */
 function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+  const port = randomInt(11_000, 31_000);
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
+    server.once("error", () => resolve(freePort()));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(port)));
   });
 }

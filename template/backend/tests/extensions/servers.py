@@ -1,21 +1,28 @@
 """Real servers for the tests of extensions: programs of this machine, each on a free port of the loopback."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+FIRST_PORT, PORTS = 11_000, 20_000
 
 
 def free_port() -> int:
-    """Return a port of the loopback that nobody listens on, as the system says."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """Return a port of the loopback that nobody listens on.
+
+    It is none of those that systems hand out, from 32768 on, or somebody else might soon be given it.
+    """
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def find_program(name: str, *, package: str, folders: Sequence[Path] = ()) -> str:
@@ -68,7 +75,7 @@ def running_program(
         finally:
             server.terminate()
             try:
-                server.wait(timeout=10)
+                server.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()

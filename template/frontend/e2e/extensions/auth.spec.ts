@@ -5,7 +5,7 @@ import AxeBuilder from "@axe-core/playwright";
 import { BROWSER, expect, sendFeedback, test } from "../fixtures.ts";
 import { startApi, startPage } from "../stack.ts";
 
-/** How long tokens are valid here, in seconds: long enough to be used, short enough to see them expire. */
+/** How long tokens are valid that expire here, in seconds: long enough to be used once. */
 const SECONDS = 6;
 const STATUS_401 = /status of 401/;
 const STATUS_404 = /status of 404/;
@@ -15,6 +15,11 @@ const stops: (() => unknown)[] = [];
 let own = "";
 
 test.beforeAll(async () => {
+  own = await start(3600);
+});
+
+/** Starts an API whose tokens are valid for so many seconds, and returns the address of its page. */
+async function start(seconds: number): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "e2e-auth-"));
   stops.push(() => rmSync(folder, { recursive: true }));
   const dsn = (project: number) =>
@@ -22,14 +27,14 @@ test.beforeAll(async () => {
   const api = await startApi(join(folder, "data"), dsn(1), dsn(2), {
     ENVIRONMENT: "development",
     SENTRY_ENVIRONMENT: "development",
-    AUTH_TOKEN_SECONDS: String(SECONDS),
+    AUTH_TOKEN_SECONDS: String(seconds),
     AUTH_LEEWAY_SECONDS: "0",
   });
   stops.push(api.stop);
   const page = await startPage(join(folder, "page"), dsn(2), api.url);
   stops.push(page.stop);
-  own = page.url;
-});
+  return page.url;
+}
 
 test.afterAll(async () => {
   for (const stop of stops.reverse()) {
@@ -90,7 +95,7 @@ test("an expired sign-in ends with a sentence and is no error", async ({
   complaints,
 }) => {
   complaints.expected.push(STATUS_401);
-  await page.goto(`${own}/sign-in`);
+  await page.goto(`${await start(SECONDS)}/sign-in`);
   await page.getByLabel("Name").fill("Grace");
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("status")).toHaveText("Signed in as Grace");

@@ -391,8 +391,9 @@ def test_an_endless_answer_is_not_read_to_the_end(send: Send, ingest: Ingest) ->
 def test_envelopes_on_their_way_do_not_pile_up(
     places: int, places_of_client: int, send: Send, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.core.sentry.tunnel.MAX_IN_FLIGHT", places)
-    monkeypatch.setattr("app.core.sentry.tunnel.MAX_IN_FLIGHT_OF_CLIENT", places_of_client)
+    monkeypatch.setattr(core, "MAX_IN_FLIGHT", places)
+    monkeypatch.setattr(core, "MAX_IN_FLIGHT_OF_CLIENT", places_of_client)
+    monkeypatch.setattr(core, "FORWARD_SECONDS", 120)
     most = min(places, places_of_client)
     ingest.may_answer.clear()
     answered = threading.Semaphore(0)
@@ -406,7 +407,7 @@ def test_envelopes_on_their_way_do_not_pile_up(
         futures = [pool.submit(post) for _ in range(most + 5)]
         # The five that find no place are answered while the others wait.
         for _ in range(5):
-            assert answered.acquire(timeout=30)
+            assert answered.acquire(timeout=60)
         ingest.may_answer.set()
         answers = [future.result() for future in futures]
 
@@ -544,9 +545,8 @@ def test_nothing_but_the_right_dsn_reaches_the_ingest(data: st.DataObject, send:
 
 
 @pytest.fixture
-def port(ingest: Ingest, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def port(ingest: Ingest, make_app: MakeApp) -> Iterator[int]:
     """Serve the API with a real server and return its port."""
-    monkeypatch.setattr(route, "READ_SECONDS", 0.5)
     config = uvicorn.Config(make_app(VITE_SENTRY_DSN=ingest.dsn), log_config=None)
     server = uvicorn.Server(config)
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
@@ -605,7 +605,10 @@ def test_a_body_in_chunks_ends_at_the_limit(port: int, ingest: Ingest) -> None:
         ("X-Large: " + "x" * 100_000, b"", b"4"),
     ],
 )
-def test_lies_and_silence_are_refused(head: str, body: bytes, status: bytes, port: int, ingest: Ingest) -> None:
+def test_lies_and_silence_are_refused(
+    head: str, body: bytes, status: bytes, port: int, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "READ_SECONDS", 0.5)
     assert speak(port, head, body).split()[1].startswith(status)
     assert ingest.requests == []
 

@@ -333,7 +333,7 @@ def deliver(load: LoadSettings) -> Deliver:
         configure_sentry(settings, RELEASE, transport=ScrubbingTransport, enable_logs=False)
         for number in range(count):
             sentry_sdk.capture_event({"message": f"number {number}"})
-            sentry_sdk.flush()
+            sentry_sdk.flush(60)
 
     return send
 

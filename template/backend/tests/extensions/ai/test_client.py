@@ -250,7 +250,7 @@ def test_a_stream_may_pause_but_not_for_long() -> None:
         with pytest.raises(AiUnavailableError, match="in time"):
             run(service.address, stream, idle_seconds=0.3)
         assert service.left.wait(60)
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 90
 
 
 def test_a_service_that_is_away_is_unavailable() -> None:
@@ -272,11 +272,11 @@ def test_a_proxy_that_is_none_is_told_and_left_out(
 def test_cancelling_closes_the_connection() -> None:
     async def cancel(client: AiClient) -> None:
         task = asyncio.ensure_future(client.complete(QUESTION))
-        assert await asyncio.to_thread(service.arrived.wait, 10)
+        assert await asyncio.to_thread(service.arrived.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(service.left.wait, 10)
+        assert await asyncio.to_thread(service.left.wait, 60)
 
     with serving(hang) as service:
         run(service.address, cancel)
@@ -286,7 +286,7 @@ def test_who_stops_reading_closes_the_connection() -> None:
     async def stop(client: AiClient, service: Service) -> None:
         async with aclosing(client.stream(QUESTION)) as pieces:
             assert (await anext(pieces)).text == "Well"
-        assert await asyncio.to_thread(service.left.wait, 10)
+        assert await asyncio.to_thread(service.left.wait, 60)
 
     with serving(streamed(*parts("Well", finish=None), hangs=True)) as service:
         run(service.address, lambda client: stop(client, service))

@@ -277,7 +277,7 @@ def test_a_stream_that_is_cancelled_midway_is_a_span_and_no_event(start_sentry: 
         async with aclosing(AiClient(AiSettings(base_url=address, model=MODEL))) as client:
             with sentry.start_transaction("job"):
                 reading = asyncio.create_task(read(client, began))
-                await asyncio.wait_for(began.wait(), 10)
+                await asyncio.wait_for(began.wait(), 60)
                 reading.cancel()
                 await asyncio.wait([reading])
                 assert reading.cancelled()

@@ -91,7 +91,7 @@ def test_old_keys_are_fetched_anew_while_they_serve(issuer: Issuer) -> None:
         issuer.may_answer.clear()
         clock.now += FRESH_SECONDS
         # The issuer is slow, and nobody waits for it.
-        assert await asyncio.wait_for(keys.find("one"), 2)
+        assert await asyncio.wait_for(keys.find("one"), 60)
         issuer.may_answer.set()
         await wait_for(lambda: issuer.asked[JWKS] == 2)
         await keys.aclose()
@@ -100,7 +100,7 @@ def test_old_keys_are_fetched_anew_while_they_serve(issuer: Issuer) -> None:
 
 
 async def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
@@ -216,7 +216,7 @@ def test_an_outage_from_the_start_is_503_counted_and_no_event(
     assert sent.events == []
     assert client.get("/health/sentry").json()["dropped"]["filter: expected-failure"] == 1
     issuer.status = 200
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while ask(client, issuer.token()).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)

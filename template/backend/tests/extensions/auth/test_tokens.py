@@ -81,10 +81,9 @@ def test_claims_that_do_not_fit_are_refused_by_reason(
 def test_clocks_may_differ_by_the_leeway_and_no_more(
     client: TestClient, issuer: Issuer, seconds: int, status: int
 ) -> None:
-    now = int(time.time())
-    assert ask(client, issuer.token(exp=now + seconds)).status_code == status
-    assert ask(client, issuer.token(nbf=now - seconds)).status_code == status
-    assert ask(client, issuer.token(iat=now - seconds)).status_code == status
+    for name, ahead in (("exp", seconds), ("nbf", -seconds), ("iat", -seconds)):
+        changes: dict[str, Any] = {name: int(time.time()) + ahead}
+        assert ask(client, issuer.token(**changes)).status_code == status
 
 
 def unsigned(issuer: Issuer) -> str:
@@ -176,7 +175,7 @@ def test_a_token_without_key_id_takes_the_only_key_there_is(client: TestClient, 
     assert ask(client, issuer.token(None)).status_code == 200
     issuer.keys.append(public(ec_key("two"), "two"))
     time_of_last = issuer.asked[JWKS]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while ask(client, issuer.token("two")).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)

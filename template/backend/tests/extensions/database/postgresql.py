@@ -39,7 +39,7 @@ class PostgreSql:
         """Run the server for the length of a ``with`` block."""
         # Nothing is kept, so nothing has to reach the disk.
         options = ["-c", "fsync=off", "-c", f"port={self.port}", "-c", "listen_addresses=127.0.0.1"]
-        options += ["-c", "unix_socket_directories=", "-c", "max_connections=40"]
+        options += ["-c", "unix_socket_directories=", "-c", "max_connections=40", "-c", "autovacuum=off"]
         command = _unprivileged([_program("postgres"), "-D", str(self.folder), *options])
         with running_program(command, is_ready=self._answers) as server:
             try:
@@ -47,7 +47,7 @@ class PostgreSql:
             finally:
                 # Without waiting for those who are connected, as it would after SIGTERM.
                 server.send_signal(signal.SIGINT)
-                server.wait(timeout=20)
+                server.wait(timeout=60)
 
     def execute(self, statement: str, database: str = "postgres") -> list[asyncpg.Record]:
         """Run a statement as the owner of the cluster, and return its rows."""

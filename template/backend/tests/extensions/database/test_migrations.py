@@ -31,7 +31,7 @@ def test_they_go_up_and_down_and_lack_nothing(empty: str) -> None:
 
 
 def test_a_process_that_begins_while_another_migrates_finds_it_done(tmp_path: Path) -> None:
-    engines = [create_engine(f"sqlite:///{tmp_path}/{name}.sqlite3") for name in ("finished", "shared")]
+    engines = [create_engine(f"sqlite:///{tmp_path}/{name}.sqlite3?timeout=60") for name in ("finished", "shared")]
     with engines[0].begin() as connection:
         revisions.upgrade(connection)
     with closing(sqlite3.connect(tmp_path / "finished.sqlite3")) as finished:

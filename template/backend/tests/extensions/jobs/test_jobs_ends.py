@@ -43,7 +43,7 @@ def test_a_thread_that_hangs_does_not_hold_up_the_end(workers: Workers, tmp_path
     with workers.running(modules=ENDING, JOBS_STOP_SECONDS="0.1") as process:
         wait_until(lambda: workers.runs)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
 
     assert state_of(job_id) == "pending"
     assert [transaction["transaction"] for transaction in workers.sent("transaction")] == ["blocks-a-thread"]

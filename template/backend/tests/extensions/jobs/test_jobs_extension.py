@@ -17,7 +17,7 @@ from app.extensions.jobs.broker import make_broker
 from app.extensions.jobs.job import JOBS
 from app.extensions.jobs.settings import JobsSettings
 from tests.extensions.jobs.conftest import BACKEND, PLANTED, wait_until
-from tests.extensions.jobs.planted_jobs import fails
+from tests.extensions.jobs.planted_jobs import fails, takes
 from tests.extensions.redis_server import PASSWORD, RedisServer
 from tests.support import MakeApp, StartSentry
 
@@ -129,16 +129,27 @@ def test_a_job_that_fails_in_the_process_is_one_event_and_not_the_requests(
 
 
 def test_a_process_that_ends_does_not_wait_for_its_jobs(
-    make_app: MakeApp, caplog: pytest.LogCaptureFixture, start_sentry: StartSentry
+    make_app: MakeApp,
+    caplog: pytest.LogCaptureFixture,
+    start_sentry: StartSentry,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.setenv("JOBS_MODULES", PLANTED)
     sent = start_sentry()
     caplog.set_level(logging.INFO)
+    router = APIRouter()
 
-    with TestClient(make_app()) as client:
-        client.post("/api/v1/jobs/example-report", json={"rows": 1000})
+    @router.get("/order")
+    async def order() -> str:
+        return await takes.enqueue(str(tmp_path), 60)
 
-    assert "Wrote a report" not in caplog.text
-    assert "Job example-report ends with the process" in caplog.text
+    with TestClient(make_app(router)) as client:
+        client.get("/order")
+        wait_until((tmp_path / "runs").exists)
+
+    assert (tmp_path / "runs").read_text("utf-8") == "begin\n"
+    assert "Job takes ends with the process" in caplog.text
     assert sent.events == []
 
 

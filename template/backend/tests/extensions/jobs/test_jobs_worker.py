@@ -243,7 +243,7 @@ def test_a_worker_stops_also_when_a_failure_of_redis_takes_the_place_of_its_end(
             waiting = asyncio.ensure_future(anext(messages))
             await asyncio.wait_for(begun.wait(), 60)
             waiting.cancel()
-            done, _ = await asyncio.wait({waiting}, timeout=30)
+            done, _ = await asyncio.wait({waiting}, timeout=60)
             assert done
             await asyncio.gather(waiting, return_exceptions=True)
             await messages.aclose()
@@ -282,7 +282,7 @@ def test_a_broker_that_goes_and_comes_back_stops_no_worker(
         job_id = enqueue(counts, str(tmp_path), 1)
         wait_until(lambda: state_of(job_id) == "done")
         redis.terminate()
-        redis.wait(timeout=10)
+        redis.wait(timeout=60)
         with other.running():
             job_id = enqueue(counts, str(tmp_path), 2)
             wait_until(lambda: state_of(job_id) == "done")

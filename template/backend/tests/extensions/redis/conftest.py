@@ -23,5 +23,6 @@ def redis_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
     """Return a Redis that runs, and that the application is told of."""
     server = RedisServer()
     monkeypatch.setenv("REDIS_URL", server.url)
+    monkeypatch.setenv("REDIS_TIMEOUT_SECONDS", "30")
     with server.running():
         yield server

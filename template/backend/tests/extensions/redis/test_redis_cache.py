@@ -174,6 +174,7 @@ def test_redis_that_dies_and_comes_back_is_used_again(
     sent = start_sentry()
     server = RedisServer()
     monkeypatch.setenv("REDIS_URL", server.url)
+    monkeypatch.setenv("REDIS_TIMEOUT_SECONDS", "30")
 
     async def work() -> None:
         with server.running():
@@ -195,8 +196,8 @@ def test_redis_that_is_slow_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, s
 
     async def work() -> None:
         async with Redis.from_url(RedisSettings().url.get_secret_value()) as other:  # type: ignore[union-attr]
-            await other.execute_command("CLIENT", "PAUSE", "5000")  # type: ignore[no-untyped-call]
-        async with asyncio.timeout(4):
+            await other.execute_command("CLIENT", "PAUSE", "60000")  # type: ignore[no-untyped-call]
+        async with asyncio.timeout(30):
             assert await cached("numbers", 60, source.load, list[int]) == [1]
             assert await cached("numbers", 60, source.load, list[int]) == [2]
 

@@ -54,12 +54,12 @@ class Server:
     def unfinished_uploads(self) -> str:
         """Return what the server says of uploads whose parts it still keeps."""
         with self.unchecked():
-            answer = httpx2.get(f"{self.url}/{BUCKET}?uploads").raise_for_status().text
+            answer = httpx2.get(f"{self.url}/{BUCKET}?uploads", timeout=60).raise_for_status().text
         assert "ListMultipartUploadsResult" in answer
         return "".join(re.findall(r"<Upload>.*?</Upload>", answer, re.DOTALL))
 
     def _check_after(self, calls: int) -> None:
-        httpx2.post(f"{self.url}/moto-api/reset-auth", content=str(calls).encode()).raise_for_status()
+        httpx2.post(f"{self.url}/moto-api/reset-auth", content=str(calls).encode(), timeout=60).raise_for_status()
 
 
 @contextmanager

@@ -163,10 +163,10 @@ def test_a_cancelled_upload_leaves_nothing_behind(storage: ObjectStorage, server
         key = new_key()
         started = asyncio.Event()
         upload = asyncio.ensure_future(storage.put(key, endless(started)))
-        await asyncio.wait_for(started.wait(), 10)
+        await asyncio.wait_for(started.wait(), 60)
         upload.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(upload, 10)
+            await asyncio.wait_for(upload, 60)
         assert not await storage.exists(key)
 
     asyncio.run(run())
@@ -192,7 +192,7 @@ def test_a_server_that_is_silent_is_given_up(server: Server, monkeypatch: pytest
         storage = opened(server, monkeypatch, STORAGE_ENDPOINT_URL=address, STORAGE_TIMEOUT="0.3")
 
         with pytest.raises(StorageDownError):
-            asyncio.run(asyncio.wait_for(_call(storage, call), 10))
+            asyncio.run(asyncio.wait_for(_call(storage, call), 60))
 
 
 def test_a_server_that_dies_during_a_download_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,9 +103,13 @@ describe("what only the browser meets", () => {
   it.each(["=".repeat(20000), '"'.repeat(20000), "a.".repeat(10000), "password=\\".repeat(2000)])(
     "takes linear time for hostile text",
     (text) => {
-      const started = performance.now();
-      scrubber.scrub(text);
-      expect(performance.now() - started).toBeLessThan(500);
+      const measured = [1, 2, 3].map(() => {
+        const started = performance.now();
+        scrubber.scrub(text);
+        return performance.now() - started;
+      });
+      // The machine may have done something else meanwhile, but hardly three times.
+      expect(Math.min(...measured)).toBeLessThan(500);
     },
   );
 });
