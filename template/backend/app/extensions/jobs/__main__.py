@@ -21,8 +21,9 @@ from app.extensions.jobs.redis_broker import RedisBroker
 from app.extensions.jobs.schedule import run_schedules
 from app.extensions.jobs.settings import JobsSettings
 
-SEND_BACK_SECONDS = 5.0
-"""How long a worker takes at the end to put what it interrupted back into the queue, in seconds."""
+SEND_SECONDS = 5.0
+"""How long the end may take, in seconds: a worker puts what it interrupted back into the queue, and a scheduler sends
+what is due."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +44,12 @@ async def work(broker: RedisBroker, settings: JobsSettings, stop: asyncio.Event)
     for task in unfinished:
         task.cancel()
     if unfinished:
-        await asyncio.wait(unfinished, timeout=SEND_BACK_SECONDS)
+        await asyncio.wait(unfinished, timeout=SEND_SECONDS)
 
 
 async def schedule(broker: RedisBroker, stop: asyncio.Event) -> None:
     """Send what is due until told to stop."""
+    others = asyncio.all_tasks()
     schedules = asyncio.create_task(run_schedules(broker, skip_first_minute=False))
     stopped = asyncio.create_task(stop.wait())
     logger.info("The scheduler waits for the time")
@@ -56,6 +58,9 @@ async def schedule(broker: RedisBroker, stop: asyncio.Event) -> None:
         stopped.cancel()
         await schedules
     schedules.cancel()
+    # What it has claimed is sent by nobody else.
+    if sending := asyncio.all_tasks() - others - {schedules, stopped}:
+        await asyncio.wait(sending, timeout=SEND_SECONDS)
 
 
 def describe_process(settings: Settings, release: str) -> FastAPI:

@@ -8,9 +8,12 @@ from redis import Redis
 from taskiq import ScheduledTask
 
 from app.core.sentry import check_in
+from app.extensions.jobs.__main__ import schedule
 from app.extensions.jobs.broker import make_broker
 from app.extensions.jobs.job import JOBS
 from app.extensions.jobs.lifespan import using
+from app.extensions.jobs.queue import queue
+from app.extensions.jobs.redis_broker import RedisBroker
 from app.extensions.jobs.schedule import DeclaredSchedules, Scheduler
 from app.extensions.jobs.settings import JobsSettings
 from tests.extensions.jobs.conftest import STREAM, Workers, wait_until
@@ -51,6 +54,37 @@ def test_two_schedulers_send_what_is_due_once(workers: Workers, broker: RedisSer
 
     with Redis.from_url(broker.url) as redis:
         assert redis.xlen(STREAM) == len(redis.keys(f"{STREAM}:goes-w*"))
+
+
+@pytest.mark.usefixtures("broker")
+def test_a_scheduler_that_stops_sends_what_it_has_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBS_MODULES", MODULES)
+    sent: list[str] = []
+
+    async def run() -> None:
+        is_sending, may_go_on, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def send(name: str, **_labels: object) -> None:
+            is_sending.set()
+            await may_go_on.wait()
+            sent.append(name)
+
+        monkeypatch.setattr(queue, "send", send)
+        made = make_broker(JobsSettings())
+        assert isinstance(made, RedisBroker)
+        async with using(made):
+            scheduling = asyncio.create_task(schedule(made, stop))
+            await asyncio.wait_for(is_sending.wait(), 60)
+            stop.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not scheduling.done()
+            may_go_on.set()
+            await scheduling
+
+    asyncio.run(run())
+
+    assert sorted(sent) == ["goes-well", "goes-wrong"]
 
 
 def test_a_scheduler_waits_for_its_broker(workers: Workers) -> None:
