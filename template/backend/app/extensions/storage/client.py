@@ -34,7 +34,7 @@ LINK_TIME = timedelta(minutes=5)
 LONGEST_LINK_TIME = timedelta(hours=1)
 """No link works longer than this."""
 
-SETTLE_SECONDS = 0.2
+SETTLE_SECONDS = 0.5
 
 Result = TypeVar("Result")
 
