@@ -18,10 +18,10 @@ from harness.project import Project
 from harness.sink import Sink, receiving
 from tests.conftest import Installed
 
-STOP_SECONDS = 60.0
+STOP_SECONDS = 15.0
 """How long a server may take to stop: twice the two seconds that delivery is waited for, and a busy machine."""
 
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 5.0
 """How long a request may take; an ingest that is slow takes six times as long."""
 
 QUEUE = 100
@@ -123,9 +123,9 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def slow() -> Iterator[str]:
-    """Give a DSN whose ingest takes two minutes."""
+    """Give a DSN whose ingest takes half a minute."""
     with receiving() as ingest:
-        ingest.delay = 120
+        ingest.delay = 30
         yield ingest.dsn()
 
 

@@ -110,6 +110,6 @@ def test_a_demo_that_keeps_running_stops_everything_with_its_terminal(
         started = descendants(process.pid)
         assert len(started) >= 5
         os.killpg(process.pid, number)
-        poll(lambda: not any(map(alive, started)), awaiting="the end of everything that the demo started", seconds=60)
+        poll(lambda: not any(map(alive, started)), awaiting="the end of everything that the demo started")
     finally:
         stop(process)

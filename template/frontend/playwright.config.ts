@@ -23,8 +23,8 @@ export default defineConfig({
   // One sink and one API serve all tests.
   workers: 1,
   // Waiting costs nothing when the machine is fast.
-  timeout: 180_000,
-  expect: { timeout: 60_000 },
+  timeout: 90_000,
+  expect: { timeout: 30_000 },
   forbidOnly: Boolean(process.env.CI),
   reporter: "list",
   use: {

@@ -83,8 +83,8 @@ export default defineConfig(({ command, mode }) => {
       environment: "happy-dom",
       include: ["src/**/*.test.{ts,tsx}"],
       // Importing the SDK takes seconds on a busy machine.
-      testTimeout: 120_000,
-      hookTimeout: 120_000,
+      testTimeout: 30_000,
+      hookTimeout: 30_000,
       setupFiles: ["src/test-setup.ts"],
       restoreMocks: true,
       unstubEnvs: true,

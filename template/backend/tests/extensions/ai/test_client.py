@@ -249,8 +249,8 @@ def test_a_stream_may_pause_but_not_for_long() -> None:
     with serving(streamed(*parts("Well", finish=None), hangs=True)) as service:
         with pytest.raises(AiUnavailableError, match="in time"):
             run(service.address, stream, idle_seconds=0.3)
+        assert time.monotonic() - begin < 15
         assert service.left.wait(60)
-    assert time.monotonic() - begin < 90
 
 
 def test_a_service_that_is_away_is_unavailable() -> None:
@@ -276,7 +276,7 @@ def test_cancelling_closes_the_connection() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(service.left.wait, 60)
+        assert await asyncio.to_thread(service.left.wait, 10)
 
     with serving(hang) as service:
         run(service.address, cancel)
@@ -286,7 +286,7 @@ def test_who_stops_reading_closes_the_connection() -> None:
     async def stop(client: AiClient, service: Service) -> None:
         async with aclosing(client.stream(QUESTION)) as pieces:
             assert (await anext(pieces)).text == "Well"
-        assert await asyncio.to_thread(service.left.wait, 60)
+        assert await asyncio.to_thread(service.left.wait, 10)
 
     with serving(streamed(*parts("Well", finish=None), hangs=True)) as service:
         run(service.address, lambda client: stop(client, service))

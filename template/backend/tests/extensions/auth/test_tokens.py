@@ -175,7 +175,7 @@ def test_a_token_without_key_id_takes_the_only_key_there_is(client: TestClient, 
     assert ask(client, issuer.token(None)).status_code == 200
     issuer.keys.append(public(ec_key("two"), "two"))
     time_of_last = issuer.asked[JWKS]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 10
     while ask(client, issuer.token("two")).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)

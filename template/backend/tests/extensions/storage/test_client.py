@@ -192,7 +192,7 @@ def test_a_server_that_is_silent_is_given_up(server: Server, monkeypatch: pytest
         storage = opened(server, monkeypatch, STORAGE_ENDPOINT_URL=address, STORAGE_TIMEOUT="0.3")
 
         with pytest.raises(StorageDownError):
-            asyncio.run(asyncio.wait_for(_call(storage, call), 60))
+            asyncio.run(asyncio.wait_for(_call(storage, call), 10))
 
 
 def test_a_server_that_dies_during_a_download_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
